@@ -1,0 +1,1 @@
+"""Policy: Cedar turns an action and its facts into a verdict with reasons and obligations."""

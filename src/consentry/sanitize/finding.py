@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from consentry.sanitize import entities
 
@@ -66,4 +67,4 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
 
 def _disjoint(found: list[Finding]) -> bool:
     found.sort()
-    return all(left.end <= right.start for left, right in zip(found, found[1:], strict=False))
+    return all(left.end <= right.start for left, right in pairwise(found))
