@@ -24,7 +24,7 @@ class Kind(StrEnum):
     TIME = "time"
     """UTC, to the millisecond: `2026-01-02T03:04:05.678Z`."""
     COUNT = "count"
-    """A whole number from 0 to 2^53."""
+    """A whole number below 10^15."""
     FLAG = "flag"
     VKEY = "vkey"
     """A signed-note verifier key."""

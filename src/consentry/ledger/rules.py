@@ -1,0 +1,258 @@
+"""What entries must mean together: the invariants of consent, checked by someone who has only the log.
+
+Reads entries in the order of the log. In a whole log everything that an entry refers to stands before it; in a receipt
+the reader sees one action's entries only, and what is not there makes the receipt unverifiable, not tampered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from consentry.ledger.entry import Entry
+from consentry.ledger.report import Finding, Outcome
+
+
+@dataclass(slots=True)
+class _Request:
+    digest: str
+    quorum: int
+    authors: set[str]
+    votes: dict[str, str] = field(default_factory=dict)
+    decision: str = ""
+
+
+@dataclass(slots=True)
+class _Grant:
+    action: str
+    digest: str
+    uses: int
+    claims: int = 0
+    end: str = ""
+
+
+@dataclass(slots=True)
+class _Claim:
+    digest: str
+    grant: str
+    status: str = ""
+
+
+class Rules:
+    """The state after the entries read so far. Feed every entry to `read`; it answers with what does not hold."""
+
+    def __init__(self, *, whole_log: bool) -> None:
+        self._whole = whole_log
+        self._requests: dict[str, _Request] = {}
+        self._grants: dict[str, _Grant] = {}
+        self._claims: dict[str, _Claim] = {}
+        self._allowed: dict[str, str] = {}
+        self._standing: set[str] = set()
+        self._emergencies: dict[str, tuple[str, str]] = {}
+        self._found: list[Finding] = []
+        self._where = ""
+        self._readers: dict[str, Callable[[Entry], None]] = {
+            "action.allowed": self._action_allowed,
+            "request.opened": self._request_opened,
+            "request.joined": self._request_joined,
+            "request.vote": self._vote,
+            "request.vote_void": self._vote_void,
+            "request.approved": self._approved,
+            "request.denied": self._decided,
+            "request.expired": self._decided,
+            "request.withdrawn": self._decided,
+            "grant.opened": self._grant_opened,
+            "grant.claimed": self._claimed,
+            "grant.settled": self._settled,
+            "grant.revoked": self._grant_ended,
+            "grant.expired": self._grant_ended,
+            "grant.void": self._grant_ended,
+            "standing.created": self._standing_created,
+            "breakglass.used": self._breakglass_used,
+            "breakglass.reviewed": self._breakglass_reviewed,
+        }
+
+    def read(self, index: int, entry: Entry) -> list[Finding]:
+        """What entry `index` breaks; nothing for the types that no rule is about."""
+        reader = self._readers.get(entry.type)
+        if reader is None:
+            return []
+        self._where, self._found = f"entry {index}", []
+        reader(entry)
+        return self._found
+
+    def _broken(self, code: str, message: str) -> None:
+        self._found.append(Finding(Outcome.TAMPERED, code, self._where, message))
+
+    def _absent(self, code: str, message: str) -> None:
+        outcome = Outcome.TAMPERED if self._whole else Outcome.UNVERIFIABLE
+        self._found.append(Finding(outcome, code, self._where, message))
+
+    def _action_allowed(self, entry: Entry) -> None:
+        if self._allowed.setdefault(entry.text("action"), entry.text("digest")) != entry.text("digest"):
+            self._broken("digest_differs", "the action was allowed before under another digest")
+
+    def _request_opened(self, entry: Entry) -> None:
+        if entry.text("request") in self._requests:
+            self._broken("request_reopened", "the request was opened before")
+            return
+        request = _Request(entry.text("digest"), entry.count("quorum"), set(entry.ids("authors")))
+        self._requests[entry.text("request")] = request
+
+    def _request_joined(self, entry: Entry) -> None:
+        request = self._request(entry)
+        if request is None:
+            return
+        if entry.text("digest") != request.digest:
+            self._broken("digest_differs", "an action with another digest joined the request")
+        request.authors.update(entry.ids("authors"))
+
+    def _vote(self, entry: Entry) -> None:
+        request, person = self._request(entry), entry.text("person")
+        if request is None:
+            return
+        if request.decision:
+            self._broken("vote_after_decision", f"a vote after the request was {request.decision}")
+        if person in request.authors:
+            self._broken("author_voted", "a person in the action's chain, or who edited or triggered it, voted")
+        if person in request.votes:
+            self._broken("voted_twice", "one person voted twice")
+        if entry.text("digest") not in ("", request.digest):
+            self._broken("digest_differs", "the vote is for another digest than the request")
+        request.votes[person] = entry.text("verdict")
+
+    def _vote_void(self, entry: Entry) -> None:
+        request = self._request(entry)
+        if request is None:
+            return
+        if request.votes.pop(entry.text("person"), None) is None:
+            self._absent("vote_unknown", "a vote fell away that was not cast")
+
+    def _approved(self, entry: Entry) -> None:
+        request = self._decide(entry)
+        if request is None:
+            return
+        if entry.text("digest") != request.digest:
+            self._broken("digest_differs", "another digest was approved than was asked for")
+        in_favour = {p for p, verdict in request.votes.items() if verdict == "approve"} - request.authors
+        if "deny" in request.votes.values():
+            self._broken("approved_over_denial", "approved although a person denied")
+        if len(in_favour) < max(1, request.quorum):
+            self._broken("quorum_missed", f"approved with {len(in_favour)} votes of {max(1, request.quorum)} needed")
+        if not set(entry.ids("approvers")) <= in_favour:
+            self._broken("approver_unknown", "names an approver who did not vote for it")
+
+    def _decided(self, entry: Entry) -> None:
+        self._decide(entry)
+
+    def _decide(self, entry: Entry) -> _Request | None:
+        request = self._request(entry)
+        if request is None:
+            return None
+        if request.decision:
+            self._broken("decided_twice", f"decided again after the request was {request.decision}")
+        request.decision = entry.type.removeprefix("request.")
+        return request
+
+    def _request(self, entry: Entry) -> _Request | None:
+        request = self._requests.get(entry.text("request"))
+        if request is None:
+            self._absent("request_unknown", "refers to a request that was not opened before")
+        return request
+
+    def _grant_opened(self, entry: Entry) -> None:
+        if entry.text("grant") in self._grants:
+            self._broken("grant_reopened", "the grant was opened before")
+            return
+        self._require_basis(entry)
+        grant = _Grant(entry.text("action"), entry.text("digest"), entry.count("uses"))
+        self._grants[entry.text("grant")] = grant
+
+    def _require_basis(self, entry: Entry) -> None:
+        """A grant follows from an approved request, a standing grant, break-glass, or an allowed action."""
+        digest = entry.text("digest")
+        if entry.text("request"):
+            request = self._request(entry)
+            if request is not None and request.decision != "approved":
+                self._broken("not_approved", "a grant was opened for a request that was not approved")
+            if request is not None and request.digest != digest:
+                self._broken("digest_differs", "the grant's digest is not the one that was consented to")
+        elif entry.text("standing"):
+            if entry.text("standing") not in self._standing:
+                self._absent("standing_unknown", "refers to a standing grant that was not created before")
+        elif entry.text("breakglass"):
+            if self._emergencies.get(entry.text("breakglass"), ("", digest))[1] != digest:
+                self._broken("digest_differs", "the grant's digest is not the one that glass was broken for")
+            elif entry.text("breakglass") not in self._emergencies:
+                self._absent("breakglass_unknown", "refers to a break-glass that was not used before")
+        else:
+            self._require_allowed(entry.text("action"), digest)
+
+    def _require_allowed(self, action: str, digest: str) -> None:
+        allowed = self._allowed.get(action)
+        if allowed is None:
+            self._absent("not_allowed", "the action was neither allowed nor consented to")
+        elif allowed != digest:
+            self._broken("digest_differs", "the digest is not the one that was allowed")
+
+    def _claimed(self, entry: Entry) -> None:
+        claim, name, digest = entry.text("claim"), entry.text("grant"), entry.text("digest")
+        if claim in self._claims:
+            self._broken("claimed_twice", "the claim's id was used before")
+        self._claims[claim] = _Claim(digest, name)
+        if not name:
+            self._claim_allowed(entry.text("action"), digest)
+            return
+        grant = self._grant(entry)
+        if grant is None:
+            return
+        if digest != grant.digest:
+            self._broken("digest_differs", "the claim's digest is not the one that was consented to")
+        if grant.end:
+            self._broken("claim_after_end", f"claimed after the grant was {grant.end}")
+        grant.claims += 1
+        if grant.claims > grant.uses:
+            self._broken("overused", f"claim {grant.claims} of a grant for {grant.uses}")
+
+    def _claim_allowed(self, action: str, digest: str) -> None:
+        """A claim without a grant: the action was allowed, and such a right is used once."""
+        self._require_allowed(action, digest)
+        once = self._grants.setdefault(f"allowed {action}", _Grant(action, digest, 1))
+        once.claims += 1
+        if once.claims > 1:
+            self._broken("overused", "an allowed action was claimed more than once")
+
+    def _settled(self, entry: Entry) -> None:
+        claim = self._claims.get(entry.text("claim"))
+        if claim is None:
+            self._absent("not_claimed", "an outcome without a claim")
+            return
+        if claim.status not in ("", "unknown"):
+            self._broken("settled_twice", f"settled again after it had {claim.status}")
+        if entry.text("digest") not in ("", claim.digest):
+            self._broken("digest_differs", "the outcome is of another digest than the claim")
+        claim.status = entry.text("status")
+
+    def _grant_ended(self, entry: Entry) -> None:
+        grant = self._grant(entry)
+        if grant is not None:
+            grant.end = grant.end or entry.type.removeprefix("grant.")
+
+    def _grant(self, entry: Entry) -> _Grant | None:
+        grant = self._grants.get(entry.text("grant"))
+        if grant is None:
+            self._absent("grant_unknown", "refers to a grant that was not opened before")
+        return grant
+
+    def _standing_created(self, entry: Entry) -> None:
+        self._standing.add(entry.text("standing"))
+
+    def _breakglass_used(self, entry: Entry) -> None:
+        self._emergencies[entry.text("breakglass")] = (entry.text("person"), entry.text("digest"))
+
+    def _breakglass_reviewed(self, entry: Entry) -> None:
+        used = self._emergencies.get(entry.text("breakglass"))
+        if used is None:
+            self._absent("breakglass_unknown", "reviews a break-glass that was not used before")
+        elif used[0] == entry.text("person"):
+            self._broken("author_voted", "whoever broke the glass closed the review")
