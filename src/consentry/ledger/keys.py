@@ -61,11 +61,12 @@ def format_keys(keys: Iterable[LogKey]) -> str:
 
 
 def rotate(keys: Sequence[LogKey], new: Verifier, at_size: int) -> tuple[LogKey, ...]:
-    """The keys after a rotation: the open ones end at `at_size`, `new` starts there.
+    """The keys after a rotation: `new` starts at `at_size`, and the open ones end with it.
 
-    `at_size` is the size of the log once it holds its `ledger.key_rotated` entry.
+    `at_size` is the size of the log once it holds its `ledger.key_rotated` entry. The checkpoint of that size is signed
+    by both: so the old key vouches for the new one, and whoever knows the old one needs no other news.
     """
-    closed = (LogKey(k.verifier, k.from_size, at_size) if k.to_size is None else k for k in keys)
+    closed = (LogKey(k.verifier, k.from_size, at_size + 1) if k.to_size is None else k for k in keys)
     return (*closed, LogKey(new, at_size))
 
 

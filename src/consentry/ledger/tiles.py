@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -74,23 +74,25 @@ def entries_path(index: int, width: int = TILE_WIDTH) -> str:
     return TileName(None, index, width).path
 
 
-def tiles_of(size: int) -> list[TileName]:
+def tiles_of(size: int) -> Iterator[TileName]:
     """The hash tiles that a tree of `size` leaves consists of, level by level: full ones, then the partial one."""
-    names, level = [], 0
+    level = 0
     while size >> (TILE_HEIGHT * level):
-        names += _row(level, size >> (TILE_HEIGHT * level))
+        yield from _row(level, size >> (TILE_HEIGHT * level))
         level += 1
-    return names
 
 
-def bundles_of(size: int) -> list[TileName]:
+def bundles_of(size: int) -> Iterator[TileName]:
     """The entry bundles of a log of `size` entries."""
     return _row(None, size)
 
 
-def _row(level: int | None, count: int) -> list[TileName]:
+def _row(level: int | None, count: int) -> Iterator[TileName]:
     full, rest = divmod(count, TILE_WIDTH)
-    return [TileName(level, n) for n in range(full)] + ([TileName(level, full, rest)] if rest else [])
+    for index in range(full):
+        yield TileName(level, index)
+    if rest:
+        yield TileName(level, full, rest)
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:

@@ -1,0 +1,54 @@
+"""What stands around a match: words near it, the JSON key or the column name that it stands under.
+
+Presidio's idea, made cheap: words are looked up in sets, and only near matches that could use them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from consentry.sanitize.patterns.pattern import SEPARATOR
+
+BEFORE = 72
+AFTER = 28
+"""Characters before and after a match in which a word counts."""
+
+_WORD = re.compile(r"[^\W_]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
+
+
+def near(text: str, start: int, end: int) -> frozenset[str]:
+    """The lower-cased words around `start … end`, in the same joined text, and each two that follow one another."""
+    before = text[max(0, start - BEFORE) : start]
+    cut = before.rfind(SEPARATOR)
+    if cut >= 0:
+        before = before[cut + 1 :]
+    elif start > BEFORE and not before[0].isspace():
+        before = _drop_first_part(before)
+    after = text[end : end + AFTER]
+    cut = after.find(SEPARATOR)
+    if cut >= 0:
+        after = after[:cut]
+    return words(before) | words(after)
+
+
+def _drop_first_part(before: str) -> str:
+    """Without the piece of a word that the window cut."""
+    found = _WORD.match(before)
+    return before[found.end() :] if found else before
+
+
+@lru_cache(maxsize=4096)
+def words(passage: str) -> frozenset[str]:
+    """The lower-cased words of a passage, and each two that follow one another joined by a space."""
+    found = _WORD.findall(passage.lower())
+    return frozenset(found).union(map(" ".join, zip(found, found[1:], strict=False)))
+
+
+@lru_cache(maxsize=4096)
+def key_words(key: str) -> frozenset[str]:
+    """The words in a JSON key or a column name: `primaryEmail`, `primary_email` and `PRIMARY EMAIL` alike."""
+    found = [part.lower() for part in _PART.findall(key)]
+    joined = "".join(found)
+    return frozenset(found).union(map(" ".join, zip(found, found[1:], strict=False)), (joined,))

@@ -1,0 +1,78 @@
+"""Characters that stand in for ASCII ones: full-width forms, other scripts' digits, look-alikes, invisible joiners.
+
+Sources: Unicode NFKC; Unicode TR 39 (confusables), the Cyrillic and Greek letters that look like Latin ones.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from itertools import chain
+
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
+)
+"""A character class (without brackets) of characters that show nothing."""
+
+_LOOKALIKES = dict(
+    zip(
+        "АВЕЅІЈКМНОРСТУХавеѕіјкмнорстухԛԝһӏɡɑΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορυχ",
+        "ABESIJKMHOPCTYXabesijkmhopctyxqwhlgaABEZHIKMNOPTYXaikvopux",
+        strict=True,
+    )
+)
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_ZEROS = (
+    *(0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20),
+    *(0x1040, 0x17E0, 0x1810),
+)
+_COMPATIBLE = chain(
+    range(0xA0, 0x180), range(0x1D2C, 0x1D6B), range(0x2000, 0x2200), range(0x2460, 0x2500),
+    range(0x3000, 0x3001), range(0xFE50, 0xFE70), range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800),
+)  # fmt: skip
+_BESIDE_LATIN = "A-Za-z0-9@"
+
+
+@cache
+def _simple() -> dict[int, str]:
+    """One character for one, whatever stands around it."""
+    table = {ord(dash): "-" for dash in _DASHES}
+    for zero in _ZEROS:
+        table.update({zero + digit: str(digit) for digit in range(10)})
+    for point in _COMPATIBLE:
+        folded = unicodedata.normalize("NFKC", chr(point))
+        if len(folded) == 1 and folded.isascii():
+            table.setdefault(point, folded)
+    return table
+
+
+@cache
+def _table() -> dict[int, str]:
+    return {ord(strange): plain for strange, plain in _LOOKALIKES.items()} | _simple()
+
+
+@cache
+def _suspects() -> re.Pattern[str]:
+    simple = "".join(map(chr, _simple()))
+    looks = "".join(_LOOKALIKES)
+    return re.compile(
+        f"[{re.escape(simple)}]++|[{looks}]++(?=[{_BESIDE_LATIN}])|(?<=[{_BESIDE_LATIN}.])[{looks}]++"
+        f"|[{looks}]++(?=[{INVISIBLE}])"
+    )
+
+
+@cache
+def invisible() -> re.Pattern[str]:
+    """Runs of characters that show nothing."""
+    return re.compile(f"[{INVISIBLE}]+")
+
+
+def fold(text: str) -> str:
+    """The text with stand-ins replaced, one character for one, so that offsets stay.
+
+    A look-alike letter is replaced only where it touches a Latin letter, a digit or an `@`: whole words of another
+    script stay as they are.
+    """
+    table = _table()
+    return _suspects().sub(lambda run: run[0].translate(table), text)

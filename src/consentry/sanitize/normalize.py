@@ -1,0 +1,195 @@
+"""Other ways to read a text, each with a map back to the original.
+
+A value hidden by full-width digits, zero-width joiners, look-alike letters, JSON, URL or HTML escapes or base64 is
+found by scanning a *view* in which it stands plainly. Plain ASCII without escapes has one view, itself, at no cost.
+Views of escapes and base64 hold only the surroundings of what was decoded, joined by `SEPARATOR`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import html
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from consentry.sanitize.folding import fold, invisible
+from consentry.sanitize.patterns.pattern import SEPARATOR
+
+_AROUND = 80
+"""Characters on both sides of an escape that are read with it."""
+
+_ESCAPE = re.compile(
+    r"""[\\%&](?:
+      (?<=\\)u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+ | (?<=\\)[nrtbf"/\\]
+    | (?<=%)[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+
+    | (?<=&)\#(?:[0-9]{2,6}|[xX][0-9A-Fa-f]{2,5}); | (?<=&)[A-Za-z]{2,8};
+    )""",
+    re.VERBOSE,
+)
+_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", '"': '"', "/": "/", "\\": "\\"}
+_UNPRINTABLE = bytes(range(9)) + bytes(range(14, 32)) + b"\x7f"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """From `at` on, each `unit` characters of the view stand for `wide` characters of what it is a view of."""
+
+    at: int
+    origin: int
+    unit: int = 1
+    wide: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to read a text. `span` leads back to the original; without pieces the offsets are the same."""
+
+    text: str
+    pieces: tuple[_Piece, ...] = ()
+    outer: View | None = None
+    starts: tuple[int, ...] = field(default=())
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The characters of the original that `start … end` of the view stands for."""
+        if self.pieces:
+            first, last = self._piece(start), self._piece(end - 1)
+            start = first.origin + (start - first.at) // first.unit * first.wide
+            end = last.origin + ((end - 1 - last.at) // last.unit + 1) * last.wide
+        return (start, end) if self.outer is None else self.outer.span(start, end)
+
+    def _piece(self, position: int) -> _Piece:
+        return self.pieces[bisect_right(self.starts, position) - 1]
+
+
+class _Writer:
+    """Puts a view together piece by piece."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._pieces: list[_Piece] = []
+        self._length = 0
+
+    def add(self, part: str, origin: int, unit: int = 1, wide: int = 1) -> None:
+        if part:
+            self._parts.append(part)
+            self._pieces.append(_Piece(self._length, origin, unit, wide))
+            self._length += len(part)
+
+    def view(self, outer: View | None) -> View:
+        pieces = tuple(self._pieces)
+        return View("".join(self._parts), pieces, outer, tuple(piece.at for piece in pieces))
+
+
+def plain(text: str) -> View:
+    """The text with stand-in characters replaced and invisible ones taken out."""
+    if text.isascii():
+        return View(text)
+    folded = fold(text)
+    first = invisible().search(folded)
+    if first is None:
+        return View(folded)
+    writer, done = _Writer(), 0
+    for gap in invisible().finditer(folded, first.start()):
+        writer.add(folded[done : gap.start()], done)
+        done = gap.end()
+    writer.add(folded[done:], done)
+    return writer.view(None)
+
+
+def unescaped(base: View) -> View | None:
+    """What stands around JSON, URL and HTML escapes, with the escapes decoded; None where there are none."""
+    text = base.text
+    if "%" not in text and "\\" not in text and "&" not in text:
+        return None
+    writer = _Writer()
+    done = -1
+    for escape in _ESCAPE.finditer(text):
+        start, end = escape.span()
+        if done < 0 or start - done > 2 * _AROUND or SEPARATOR in text[done:start]:
+            _close(writer, text, done)
+            done = _left(text, start, max(done, 0))
+        writer.add(text[done:start], done)
+        _decode(writer, escape[0], start)
+        done = end
+    if done < 0:
+        return None
+    _close(writer, text, done)
+    return writer.view(base)
+
+
+def _left(text: str, start: int, least: int) -> int:
+    first = max(least, start - _AROUND)
+    return max(first, text.rfind(SEPARATOR, first, start) + 1)
+
+
+def _close(writer: _Writer, text: str, done: int) -> None:
+    """Ends a stretch: what follows its last escape, then a separator."""
+    if done >= 0:
+        last = text.find(SEPARATOR, done, done + _AROUND)
+        writer.add(text[done : done + _AROUND if last < 0 else last], done)
+        writer.add(SEPARATOR, done)
+
+
+def _decode(writer: _Writer, escape: str, start: int) -> None:
+    if escape[0] == "%":
+        writer.add(bytes.fromhex(escape.replace("%", "")).decode("latin-1"), start, 1, 3)
+    elif escape[0] == "&":
+        decoded = html.unescape(escape)
+        writer.add(
+            fold(decoded)[:1] if decoded != escape else escape, start, 1, len(escape) if decoded != escape else 1
+        )
+    elif escape[1] == "u":
+        points = bytes.fromhex(escape.replace("\\u", ""))
+        writer.add(
+            fold(points.decode("utf-16-be", "replace")) if _plain_plane(points) else "?" * (len(points) // 2),
+            start,
+            1,
+            6,
+        )
+    else:
+        writer.add(_SHORT[escape[1]], start, 1, 2)
+
+
+def _plain_plane(points: bytes) -> bool:
+    return not any(0xD8 <= high <= 0xDF for high in points[::2])
+
+
+def decoded(base: View, runs: Iterable[tuple[int, int]]) -> View | None:
+    """The runs of base64 (or its URL form) that hold text, decoded; None where none does."""
+    writer = _Writer()
+    found = False
+    for start, end in runs:
+        content = _text_in(base.text[start:end])
+        if content is not None:
+            found = True
+            writer.add(content, start, 3, 4)
+            writer.add(SEPARATOR, start)
+    return writer.view(base) if found else None
+
+
+def _text_in(run: str) -> str | None:
+    code = run.rstrip("=").replace("-", "+").replace("_", "/")
+    content = binascii.a2b_base64(code[: len(code) // 4 * 4] + _tail(code))
+    if content.translate(None, _UNPRINTABLE) != content:
+        return None
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return content.decode("latin-1")  # one character a byte, so that offsets can be led back
+
+
+def _tail(code: str) -> str:
+    rest = code[len(code) // 4 * 4 :]
+    return rest + "=" * (4 - len(rest)) if len(rest) > 1 else ""
+
+
+def views(text: str) -> Iterator[View]:
+    """The plain view, then the one of what was escaped, if any."""
+    base = plain(text)
+    yield base
+    escaped = unescaped(base)
+    if escaped is not None:
+        yield escaped

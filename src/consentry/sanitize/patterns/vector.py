@@ -1,0 +1,80 @@
+"""The vector-matched pass: one Hyperscan database of all triggers, compiled once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import threading
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import hyperscan
+
+from consentry.sanitize.patterns import store
+
+Trigger = tuple[str, bool]
+"""An expression and whether case is ignored."""
+
+
+class VectorPass:
+    """All triggers over one text. Safe to share between threads: each has its own scratch space."""
+
+    def __init__(self, triggers: Sequence[Trigger], directory: Path | None = None) -> None:
+        self._database = _database(tuple(triggers), directory)
+        self._local = threading.local()
+
+    def ends(self, data: bytes) -> list[tuple[int, int]]:
+        """Where triggers end, as (trigger index, end offset), ends ascending for each trigger."""
+        found: list[tuple[int, int]] = []
+        add = found.append
+
+        def on_match(index: int, start: int, end: int, flags: int, context: object) -> None:
+            add((index, end))
+
+        scratch = getattr(self._local, "scratch", None)
+        if scratch is None:
+            scratch = self._local.scratch = hyperscan.Scratch(self._database)
+        self._database.scan(data, match_event_handler=on_match, scratch=scratch)
+        return found
+
+
+def _database(triggers: tuple[Trigger, ...], directory: Path | None) -> hyperscan.Database:
+    path = None if directory is None else directory / f"patterns-{_key(triggers)}.hsdb"
+    stored = store.read(path) if path is not None else None
+    if stored is not None:
+        try:
+            return hyperscan.loadb(stored, mode=hyperscan.HS_MODE_BLOCK)
+        except hyperscan.error:
+            stored = None  # another build of the library wrote it: compile again and replace it
+    database = _compile(triggers)
+    if path is not None:
+        store.write(path, hyperscan.dumpb(database))
+    return database
+
+
+def _compile(triggers: Sequence[Trigger]) -> hyperscan.Database:
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[expression.encode("ascii") for expression, _ in triggers],
+        ids=list(range(len(triggers))),
+        elements=len(triggers),
+        flags=[hyperscan.HS_FLAG_CASELESS if ignore_case else 0 for _, ignore_case in triggers],
+    )
+    return database
+
+
+def _key(triggers: tuple[Trigger, ...]) -> str:
+    parts = [hyperscan.__version__, _processor(), *(f"{flag:d}{expression}" for expression, flag in triggers)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+@cache
+def _processor() -> str:
+    """What the compiled code depends on: the machine and, where it is known, its instruction sets."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    return f"{platform.machine()} {hashlib.sha256(flags.encode()).hexdigest()}"

@@ -1,0 +1,223 @@
+"""Findings and a plan, applied to one text.
+
+Three rules make a second pass change nothing: our own marks and stand-ins are cut out of every finding; a text that
+was changed is looked at again until nothing more is found (`settle`); and each transform leaves what it made itself.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from consentry.sanitize import entities
+from consentry.sanitize.finding import Finding
+from consentry.sanitize.transforms.base import About
+from consentry.sanitize.transforms.plan import Plan, own_spans
+
+_MAX_ROUNDS: Final = 4
+_ECHO_LENGTH: Final = 5
+_NO_ECHO: Final = frozenset(
+    {entities.AGE, entities.GENDER, entities.DATE_TIME, entities.LOCATION, entities.NRP, entities.TITLE}
+)
+"""Types whose values are ordinary words or numbers that may mean something else a line further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """One changed span: where it stood in the input, where its stand-in stands in the output, and as what."""
+
+    start: int
+    end: int
+    out_start: int
+    out_end: int
+    type: str
+    transform: str
+    subtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A transformed text; `replacements` in reading order, none overlapping."""
+
+    text: str
+    replacements: tuple[Replacement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    start: int
+    end: int
+    finding: Finding
+
+
+Spans = Sequence[tuple[int, int]]
+
+
+def apply(text: str, findings: Iterable[Finding], plan: Plan, subject: str = "", protected: Spans = ()) -> Applied:
+    """The text with each finding transformed as the plan says.
+
+    Findings may overlap: what they cover together is replaced together, as the strongest of them. A further
+    occurrence of a replaced value in the same text is replaced too. `protected` spans are left as they are.
+    """
+    wanted = [finding for finding in findings if plan.acts_on(finding)]
+    if not wanted:
+        return Applied(text, ())
+    pieces = _join(_outside(text, wanted, plan, protected))
+    if not pieces:
+        return Applied(text, ())
+    pieces = _join(pieces + _echoes(text, pieces, plan, protected))
+    return _write(text, pieces, plan, subject)
+
+
+def settle(
+    text: str, scan: Callable[[str], list[Finding]], plan: Plan, subject: str = ""
+) -> tuple[Applied, list[Finding]]:
+    """Scans and applies until a look at the output finds nothing more to change.
+
+    Returns what was applied, in terms of the original text, and the findings of the first look.
+    """
+    first = scan(text)
+    return finish(text, first, scan, plan, subject), first
+
+
+def finish(
+    text: str, findings: Iterable[Finding], scan: Callable[[str], list[Finding]], plan: Plan, subject: str = ""
+) -> Applied:
+    """`settle` where the first look was taken already."""
+    applied = apply(text, findings, plan, subject)
+    for _ in range(_MAX_ROUNDS):
+        if not applied.replacements:
+            return applied
+        protected = [(one.out_start, one.out_end) for one in applied.replacements]
+        more = apply(applied.text, scan(applied.text), plan, subject, protected)
+        if not more.replacements:
+            return applied
+        applied = _compose(applied, more)
+    return applied
+
+
+def _outside(text: str, findings: list[Finding], plan: Plan, protected: Spans) -> list[_Piece]:
+    """The parts of the findings that are not ours already; a part without letter or digit is nothing."""
+    base = sorted([*own_spans(text, None, plan.types), *protected])
+    ages: list[tuple[int, int]] | None = None
+    pieces = []
+    for finding in findings:
+        if finding.type == entities.AGE:
+            ages = ages if ages is not None else sorted([*own_spans(text, entities.AGE, plan.types), *protected])
+        spans = ages if ages is not None and finding.type == entities.AGE else base
+        pieces += [_Piece(a, b, finding) for a, b in _subtract(text, finding.start, finding.end, spans)]
+    return [one for one in pieces if not _made(text, one, plan)]
+
+
+def _made(text: str, piece: _Piece, plan: Plan) -> bool:
+    finding = piece.finding
+    about = About(finding.type, finding.subtype)
+    return plan.step(finding.type).transform.made(text[piece.start : piece.end], about)
+
+
+def _subtract(text: str, start: int, end: int, spans: Spans) -> list[tuple[int, int]]:
+    out, at = [], start
+    for a, b in spans:
+        if b <= at or a >= end:
+            continue
+        out.append((at, a))
+        at = max(at, b)
+    if not out and at == start:
+        return [(start, end)]
+    out.append((at, end))
+    return [trimmed for a, b in out if a < b and (trimmed := _trim(text, a, min(b, end))) is not None]
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
+    while start < end and not text[start].isalnum():
+        start += 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    return (start, end) if start < end else None
+
+
+def _join(pieces: list[_Piece]) -> list[_Piece]:
+    """Overlapping pieces as one, under the name of the strongest (score, then length)."""
+    out: list[_Piece] = []
+    for piece in sorted(pieces, key=lambda one: (one.start, one.end)):
+        if out and piece.start < out[-1].end:
+            last = out[-1]
+            strong = max(last, piece, key=lambda one: (one.finding.score, one.end - one.start))
+            out[-1] = _Piece(last.start, max(last.end, piece.end), strong.finding)
+        else:
+            out.append(piece)
+    return out
+
+
+def _echoes(text: str, pieces: list[_Piece], plan: Plan, protected: Spans) -> list[_Piece]:
+    """The same values elsewhere in the text, as whole words."""
+    values = {
+        text[one.start : one.end]: one.finding
+        for one in pieces
+        if one.end - one.start >= _ECHO_LENGTH and one.finding.type not in _NO_ECHO
+    }
+    repeated = [value for value in values if text.count(value) > 1]
+    if not repeated:
+        return []
+    taken = sorted([*((one.start, one.end) for one in pieces), *own_spans(text, None, plan.types), *protected])
+    starts = [start for start, _ in taken]
+    pattern = re.compile(
+        "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(repeated, key=len, reverse=True))
+    )
+    out = []
+    for found in pattern.finditer(text):
+        at = bisect_right(starts, found.start()) - 1
+        clear_left = at < 0 or taken[at][1] <= found.start()
+        clear_right = at + 1 >= len(taken) or taken[at + 1][0] >= found.end()
+        if clear_left and clear_right:
+            out.append(_Piece(found.start(), found.end(), values[found.group()]))
+    return out
+
+
+def _write(text: str, pieces: list[_Piece], plan: Plan, subject: str) -> Applied:
+    parts, replacements, at, length = [], [], 0, 0
+    for piece in pieces:
+        finding = piece.finding
+        new = plan.transform(text[piece.start : piece.end], About(finding.type, finding.subtype, subject))
+        parts += [text[at : piece.start], new]
+        begin = length + piece.start - at
+        length = begin + len(new)
+        at = piece.end
+        name = plan.step(finding.type).name
+        replacements.append(Replacement(piece.start, piece.end, begin, length, finding.type, name, finding.subtype))
+    parts.append(text[at:])
+    return Applied("".join(parts), tuple(replacements))
+
+
+def _compose(first: Applied, second: Applied) -> Applied:
+    """Two rounds as one: the second's input spans brought back to the original, the first's output spans forward."""
+    back = _Shift([(one.out_end, one.end - one.out_end) for one in first.replacements])
+    forward = _Shift([(one.end, one.out_end - one.end) for one in second.replacements])
+    moved = [
+        Replacement(
+            one.start, one.end, forward.of(one.out_start), forward.of(one.out_end), one.type, one.transform, one.subtype
+        )
+        for one in first.replacements
+    ]
+    added = [
+        Replacement(
+            back.of(one.start), back.of(one.end), one.out_start, one.out_end, one.type, one.transform, one.subtype
+        )
+        for one in second.replacements
+    ]
+    return Applied(second.text, tuple(sorted(moved + added, key=lambda one: one.start)))
+
+
+class _Shift:
+    """Adds to a position the offset of the last point at or before it."""
+
+    def __init__(self, points: list[tuple[int, int]]) -> None:
+        self._at = [at for at, _ in points]
+        self._by = [by for _, by in points]
+
+    def of(self, position: int) -> int:
+        found = bisect_right(self._at, position) - 1
+        return position + (self._by[found] if found >= 0 else 0)

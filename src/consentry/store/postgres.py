@@ -1,0 +1,182 @@
+"""PostgreSQL: several processes on one database, told of each other's commits by LISTEN and NOTIFY.
+
+Entries go to an outbox inside the transaction and are given their place in the tree by one sequencer
+(`consent.publisher`), which takes only rows below the snapshot's horizon: ids alone are not in
+commit order (threat G7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from consentry.store import tables
+from consentry.store.migrate import is_current, upgrade
+from consentry.store.store import Listener, Operation, StoreUnavailable
+from consentry.store.tx import Tx, Versions
+
+T = TypeVar("T")
+
+CHANNEL = "consentry_wake"
+MAX_PAYLOAD = 7_000
+"""PostgreSQL refuses notifications of 8,000 bytes and more; longer lists become "look again"."""
+RETRIES = 8
+MIGRATION_LOCK = 0x636F6E73
+
+
+class PostgresStore:
+    """The store in one PostgreSQL database. See `store.Store` for what it promises."""
+
+    def __init__(self, url: str, *, pool: int = 10, offset_ms: Callable[[], int] | None = None) -> None:
+        self._url = make_url(url).set(drivername="postgresql+asyncpg")
+        self._pool = pool
+        self._offset_ms = offset_ms or (lambda: 0)
+        self._engine: AsyncEngine | None = None
+        self._listeners: list[Listener] = []
+        self._task: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
+
+    async def start(self) -> None:
+        self._engine = create_async_engine(self._url, pool_size=self._pool, max_overflow=0, pool_pre_ping=True)
+        try:
+            async with self._engine.begin() as connection:
+                await connection.run_sync(_migrate)
+        except (SQLAlchemyError, OSError, asyncpg.PostgresError) as error:
+            raise _unavailable(error) from None
+        self._task = asyncio.create_task(self._hear())
+        await self._connected.wait()
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._engine is not None:
+            await self._engine.dispose()
+
+    async def write(self, operation: Operation[T]) -> T:
+        for attempt in range(RETRIES):
+            try:
+                return await self._transact(operation)
+            except DBAPIError as error:
+                if attempt == RETRIES - 1 or not _is_conflict(error):
+                    raise _unavailable(error) from None
+            except (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError) as error:
+                raise _unavailable(error) from None
+        raise AssertionError("the last attempt returns or raises")
+
+    async def read(self, operation: Operation[T]) -> T:
+        try:
+            async with self._open().connect() as connection:
+                return await connection.run_sync(lambda c: operation(self._tx(c, reading=True)))
+        except (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError) as error:
+            raise _unavailable(error) from None
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def _transact(self, operation: Operation[T]) -> T:
+        woken: set[str] = set()
+
+        def run(connection: Connection) -> T:
+            tx = self._tx(connection)
+            result = operation(tx)
+            tx.flush()
+            _append(connection, tx)
+            woken.update(tx.wakes)
+            return result
+
+        async with self._open().begin() as connection:
+            result = await connection.run_sync(run)
+        if woken:
+            self._tell(woken)
+        return result
+
+    def _tx(self, connection: Connection, *, reading: bool = False) -> Tx:
+        row = connection.execute(_VERSIONS).one()
+        return Tx(
+            connection,
+            now_ms=int(row.now_ms) + self._offset_ms(),
+            versions=Versions(row.policy, row.roster),
+            reading=reading,
+        )
+
+    async def _hear(self) -> None:
+        """Hold one connection that listens; where it is lost, connect again and tell everybody to look again."""
+        dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        delay = 0.1
+        while True:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                connection = await asyncpg.connect(dsn)
+                try:
+                    lost = asyncio.Event()
+                    connection.add_termination_listener(lambda _connection: lost.set())  # noqa: B023
+                    await connection.add_listener(CHANNEL, self._on_notify)
+                    self._connected.set()
+                    self._tell(set())
+                    delay = 0.1
+                    await lost.wait()
+                finally:
+                    connection.terminate()
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 5.0)
+
+    def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        self._tell(set(str(payload).split()))
+
+    def _tell(self, woken: set[str]) -> None:
+        for listener in list(self._listeners):
+            listener(woken)
+
+    def _open(self) -> AsyncEngine:
+        if self._engine is None:
+            raise StoreUnavailable("the store is closed")
+        return self._engine
+
+
+_VERSIONS = text(
+    "SELECT policy, roster, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms FROM versions"
+)
+_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+
+
+def _append(connection: Connection, tx: Tx) -> None:
+    if tx.entries:
+        xid = connection.execute(text("SELECT pg_current_xact_id()::text")).scalar_one()
+        rows = [
+            {"xid": xid, "entry": one.entry, "action_id": one.action_id, "request_id": one.request_id}
+            for one in tx.entries
+        ]
+        connection.execute(tables.ledger_outbox.insert(), rows)
+    if tx.entries or tx.wakes:
+        payload = " ".join(sorted(set(tx.wakes)))
+        payload = payload if len(payload) <= MAX_PAYLOAD else ""
+        connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
+
+
+def _migrate(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    if not is_current(connection):
+        upgrade(connection)
+
+
+def _is_conflict(error: DBAPIError) -> bool:
+    """Whether another transaction was in the way, so that the same operation may succeed now."""
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(error, IntegrityError) or state in ("40001", "40P01")
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    name = getattr(cause, "sqlstate", None) or type(cause).__name__
+    return StoreUnavailable(
+        f"the database refused the transaction (`{name}`): nothing was done; see `consentry doctor`"
+    )

@@ -1,0 +1,47 @@
+"""What a store promises, for both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Protocol, TypeVar
+
+from consentry.errors import Unavailable
+from consentry.store.tx import Tx
+
+T = TypeVar("T")
+Operation = Callable[[Tx], T]
+Listener = Callable[[Collection[str]], None]
+
+
+class StoreUnavailable(Unavailable):
+    """The database does not answer, is full, or lost the transaction; nothing was done."""
+
+    code = "store_unavailable"
+
+
+class Store(Protocol):
+    """Durable state, many processes on one database.
+
+    Durability: when `write` returns, the operation's rows and ledger entries survive a power failure (SQLite
+    `synchronous=FULL`, PostgreSQL `synchronous_commit=on`). Atomicity: an operation that raises leaves nothing behind.
+    Isolation: an operation on SQLite runs alone; on PostgreSQL at READ COMMITTED, so operations lock or compare and
+    swap the rows that they decide on. Visibility: after `write`, every later `read` on any replica sees it.
+    """
+
+    async def start(self) -> None:
+        """Connect, bring the schema up to date, begin to listen. Raises `StoreUnavailable`."""
+
+    async def close(self) -> None:
+        """Finish what is under way and disconnect."""
+
+    def write(self, operation: Operation[T]) -> Awaitable[T]:
+        """Run an operation in a transaction, durably. Raises what it raises, or `StoreUnavailable`."""
+
+    def read(self, operation: Operation[T]) -> Awaitable[T]:
+        """Run an operation that only reads, against the newest committed state."""
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` on the event loop with the action ids that any replica woke, after each commit.
+
+        An empty collection says that something may have changed that is not known: look again. Returns the way to stop.
+        """

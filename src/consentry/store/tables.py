@@ -1,0 +1,324 @@
+"""Every table. Times are milliseconds since the epoch by the database's clock; JSON is text, written by us.
+
+Ids are our own (`consentry.actions.new_id`). What people must be able to erase lives in `sealed` and nowhere in the
+ledger. See docs/architecture.md for what losing each table costs.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+_BIG = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column that is exactly INTEGER."""
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("policy", Text, nullable=False),
+    Column("roster", BigInteger, nullable=False),
+    Column("instance", Text, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+"""One row, read once in each transaction: which policy and which roster hold now."""
+
+policy_sets = Table(
+    "policy_sets",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("files", Text, nullable=False),
+    Column("loaded_at", BigInteger, nullable=False),
+)
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("merged_into", Text, ForeignKey("persons.id")),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("email_key", name="one_person_per_email"),
+)
+"""`email_key` is the e-mail in the one spelling that counts (threat A5)."""
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey("persons.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("linked_at", BigInteger, nullable=False),
+    UniqueConstraint("kind", "issuer", "subject", name="one_person_per_identity"),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("group_name", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey("persons.id"), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("owner_id", Text, ForeignKey("persons.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject_id", Text, nullable=False, index=True),
+    Column("actor", Text),
+    Column("assurance", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("ended_at", BigInteger),
+)
+"""SHA-256 of each bearer token: person sessions, agent tokens, exchanged tokens, one-time sign-in links."""
+
+delegations = Table(
+    "delegations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("from_person", Text, ForeignKey("persons.id"), nullable=False),
+    Column("to_person", Text, ForeignKey("persons.id"), nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# `seal` is 32 random bytes from which the salts of the action's own commitments are derived: erasing it erases them.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("actor_id", Text, nullable=False),
+    Column("canonical", LargeBinary, nullable=False),
+    Column("seal", LargeBinary),
+    Column("facts", Text, nullable=False),
+    Column("reason", Text),
+    Column("idempotency_key", Text),
+    Column("verdict", Text, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("obligations", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("request_id", Text),
+    Column("grant_id", Text),
+    Column("submitted_at", BigInteger, nullable=False),
+    Index("actions_by_request", "request_id", sqlite_where=text("request_id IS NOT NULL"),
+          postgresql_where=text("request_id IS NOT NULL")),
+    Index("actions_by_key", "actor_id", "idempotency_key", unique=True,
+          sqlite_where=text("idempotency_key IS NOT NULL"), postgresql_where=text("idempotency_key IS NOT NULL")),
+)  # fmt: skip
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("action_id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("stage", SmallInteger, nullable=False),
+    Column("stage_since", BigInteger, nullable=False),
+    Column("reminded_at", BigInteger),
+    Column("escalated_at", BigInteger),
+    Column("authors", Text, nullable=False),
+    Column("obligations", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("shown_digest", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("decided_at", BigInteger),
+    Index("one_pending_request_per_action", "digest", unique=True, sqlite_where=text("state = 'pending'"),
+          postgresql_where=text("state = 'pending'")),
+    Index("requests_by_state", "state", "expires_at"),
+)  # fmt: skip
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("request_id", Text, ForeignKey("requests.id"), nullable=False),
+    Column("person_id", Text, ForeignKey("persons.id"), nullable=False),
+    Column("counts_for", Text, ForeignKey("persons.id"), nullable=False),
+    Column("stage", SmallInteger, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text),
+    Column("assurance", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("shown_digest", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    UniqueConstraint("request_id", "person_id", name="one_vote_per_person"),
+    UniqueConstraint("request_id", "counts_for", name="one_vote_per_represented_person"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("action_id", Text),
+    Column("request_id", Text),
+    Column("digest", Text),
+    Column("pattern", Text),
+    Column("signer", Text),
+    Column("uses", Integer, nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("grants_by_request", "request_id", sqlite_where=text("request_id IS NOT NULL"),
+          postgresql_where=text("request_id IS NOT NULL")),
+    Index("open_standing_grants", "kind", "state", sqlite_where=text("kind = 'standing'"),
+          postgresql_where=text("kind = 'standing'")),
+    CheckConstraint("uses_left >= 0", name="never_overspent"),
+)  # fmt: skip
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("grant_id", Text, nullable=False),
+    Column("action_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("claimed_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("summary", Text),
+    Index("one_claim_per_action", "action_id", unique=True),
+    Index("claims_in_flight", "lease_until", sqlite_where=text("state = 'claimed'"),
+          postgresql_where=text("state = 'claimed'")),
+)  # fmt: skip
+
+post_reviews = Table(
+    "post_reviews",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("action_id", Text, nullable=False),
+    Column("grant_id", Text, nullable=False),
+    Column("person_id", Text, ForeignKey("persons.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("closed_by", Text, ForeignKey("persons.id")),
+    Column("closed_at", BigInteger),
+    Column("note", Text),
+)
+
+sealed = Table(
+    "sealed",
+    metadata,
+    Column("commitment", Text, primary_key=True),
+    Column("action_id", Text, index=True),
+    Column("request_id", Text, index=True),
+    Column("name", Text, nullable=False),
+    Column("salt", LargeBinary),
+    Column("value", LargeBinary),
+    Column("erased_at", BigInteger),
+)
+"""Values behind the ledger's commitments. Erasing a row's salt and value leaves the ledger as verifiable as before."""
+
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("seq", _BIG, primary_key=True, autoincrement=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("action_id", Text),
+    Column("request_id", Text),
+    Index("entries_by_action", "action_id", sqlite_where=text("action_id IS NOT NULL"),
+          postgresql_where=text("action_id IS NOT NULL")),
+    Index("entries_by_request", "request_id", sqlite_where=text("request_id IS NOT NULL"),
+          postgresql_where=text("request_id IS NOT NULL")),
+)  # fmt: skip
+
+ledger_state = Table(
+    "ledger_state",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+ledger_outbox = Table(
+    "ledger_outbox",
+    metadata,
+    Column("id", _BIG, primary_key=True),
+    Column("xid", Text, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("action_id", Text),
+    Column("request_id", Text),
+)
+"""PostgreSQL only: entries committed with their transaction and not yet given their place in the tree."""
+
+ledger_tiles = Table(
+    "ledger_tiles",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+ledger_checkpoints = Table(
+    "ledger_checkpoints",
+    metadata,
+    Column("size", _BIG, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+ledger_keys = Table(
+    "ledger_keys",
+    metadata,
+    Column("vkey", Text, primary_key=True),
+    Column("from_size", BigInteger, nullable=False),
+    Column("to_size", BigInteger),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("last_error", Text),
+    Index("outbox_due", "next_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+)
+"""What is to be told to somebody outside, committed with the change that it tells of."""

@@ -1,0 +1,164 @@
+"""One transaction: what an operation may do to the store, the same on SQLite and PostgreSQL.
+
+An operation is a function of a `Tx`. It may be run more than once (a batch that fails is retried one by one, a
+serialization conflict is retried), so it touches nothing outside the `Tx`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import zip_longest
+from typing import TypeAlias
+
+from sqlalchemy import Connection, CursorResult, Executable, Table, update
+from sqlalchemy.sql.dml import Insert
+
+from consentry.ledger.entry import format_time
+from consentry.store import tables
+
+Value: TypeAlias = "str | int | bytes | bool | None"
+Row: TypeAlias = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Which policy set and which roster hold inside this transaction."""
+
+    policy: str
+    roster: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEntry:
+    """A ledger entry that gets its place in the tree when the transaction commits."""
+
+    entry: bytes
+    action_id: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a transaction stood before an operation, so that a failing one leaves nothing behind."""
+
+    rows: tuple[int, ...]
+    entries: int
+    wakes: int
+
+
+class Tx:
+    """A transaction in progress. `now_ms` is the database's clock, the same for the whole transaction.
+
+    Rows given to `insert` and entries given to `append` are written together before the commit; `execute` writes
+    what is waiting first, so that a statement sees everything before it.
+    """
+
+    def __init__(self, connection: Connection, *, now_ms: int, versions: Versions, reading: bool = False) -> None:
+        self._connection = connection
+        self._reading = reading
+        self._versions = versions
+        self._rows: dict[str, list[Row]] = {}
+        self._touched = False
+        self.now_ms = now_ms
+        self.entries: list[PendingEntry] = []
+        self.wakes: list[str] = []
+
+    @property
+    def versions(self) -> Versions:
+        return self._versions
+
+    @cached_property
+    def time(self) -> str:
+        """`now_ms` as ledger entries spell it."""
+        return format_time(datetime.fromtimestamp(self.now_ms / 1000, UTC))
+
+    @property
+    def dialect(self) -> str:
+        return self._connection.dialect.name
+
+    def insert(self, table: Table, row: Row) -> None:
+        """Write a new row of its own id; where it may collide with another row, use `execute`."""
+        self._rows.setdefault(table.name, []).append(row)
+
+    def execute(self, statement: Executable, parameters: Row | Sequence[Row] | None = None) -> CursorResult[object]:
+        """Run a statement now. Reads see every row inserted before."""
+        if not self._reading:
+            self._touch()
+        return self._connection.execute(statement, parameters)
+
+    def append(self, entry: bytes, *, action_id: str | None = None, request_id: str | None = None) -> None:
+        """Append an encoded entry to the ledger, in this same transaction."""
+        self.entries.append(PendingEntry(entry, action_id, request_id))
+
+    def wake(self, action_id: str) -> None:
+        """Tell whoever waits for this action, once the transaction is committed."""
+        self.wakes.append(action_id)
+
+    def set_policy(self, version: str) -> None:
+        self.execute(update(tables.versions).values(policy=version))
+        self._versions = Versions(version, self._versions.roster)
+
+    def roster_changed(self) -> None:
+        """Must follow every change to people, identities, groups or agents."""
+        version = self._versions.roster + 1
+        self.execute(update(tables.versions).values(roster=version))
+        self._versions = Versions(self._versions.policy, version)
+
+    # What the stores do with a transaction, and operations do not.
+
+    def begin_operation(self) -> Mark:
+        self._touched = False
+        return Mark(tuple(map(len, self._rows.values())), len(self.entries), len(self.wakes))
+
+    def fail_operation(self, mark: Mark, versions: Versions) -> None:
+        """Undo everything since `mark`; the transaction goes on with the operations before it."""
+        if self._touched:
+            self._connection.exec_driver_sql("ROLLBACK TO operation")
+            self._rows.clear()
+        else:
+            for rows, count in zip_longest(self._rows.values(), mark.rows, fillvalue=0):
+                del rows[count:]  # type: ignore[union-attr]
+        del self.entries[mark.entries :]
+        del self.wakes[mark.wakes :]
+        self._versions = versions
+
+    def flush(self) -> None:
+        """Write the waiting rows, one statement a table."""
+        for name, rows in self._rows.items():
+            if rows:
+                self._write(name, rows)
+        self._rows.clear()
+
+    def insert_many(self, table: Table, rows: Sequence[Row]) -> None:
+        """Write new rows now."""
+        if rows:
+            self._write(table.name, rows)
+
+    def _write(self, name: str, rows: Sequence[Row]) -> None:
+        """SQLite takes our rows as they are, which halves the cost of the hottest path."""
+        if self.dialect == "sqlite":
+            self._connection.exec_driver_sql(_SQLITE_INSERTS[name], rows)
+        else:
+            self._connection.execute(_INSERTS[name], rows)
+
+    def _touch(self) -> None:
+        if not self._touched:
+            self.flush()
+            self._connection.exec_driver_sql("SAVEPOINT operation")
+            self._touched = True
+        else:
+            self.flush()
+
+
+_INSERTS: dict[str, Insert] = {name: table.insert() for name, table in tables.metadata.tables.items()}
+
+
+def _sqlite_insert(table: Table) -> str:
+    names = [column.name for column in table.c]
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"  # noqa: S608
+
+
+_SQLITE_INSERTS: dict[str, str] = {name: _sqlite_insert(table) for name, table in tables.metadata.tables.items()}
