@@ -102,7 +102,12 @@ def _judged(text: str, found: re.Match[str], kind: keynames.Kind, name: str, sig
     quoted = group != "bare"
     if not quoted:
         end = _trimmed(text, start, end, sign)
-        if kind != "password" and sign == ":" and _WORDS_AFTER.match(text, end) and not any(c.isdigit() for c in text[start:end]):
+        if (
+            kind != "password"
+            and sign == ":"
+            and _WORDS_AFTER.match(text, end)
+            and not any(c.isdigit() for c in text[start:end])
+        ):
             return
     score = values.belief(text[start:end], kind, quoted=quoted or sign == ">", name=name)
     if score:

@@ -21,11 +21,13 @@ _PUTTY_MAC: Final = re.compile(r"Private-MAC: [0-9a-f]{40,64}")
 _BODY: Final = re.compile(r"[A-Za-z0-9+/=]{16,}")
 _BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_")
 _MARK: Final = re.compile(rb"-----BEGIN (?:[A-Z0-9-]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_DER: Final = re.compile(r"M(?:I[A-Za-z0-9+/]|C4CAQ|C[A-Za-z0-9+/])[A-Za-z0-9+/]{16,80}(?:\s{1,40}[A-Za-z0-9+/]{4,80}){0,200}={0,2}|M(?:I[A-Za-z0-9+/]|C4CAQ)[A-Za-z0-9+/]{60,16000}={0,2}")
-_JWK_FIELD: Final = re.compile(r"[\"'](?P<field>d|k)[\"'][ \t]{0,4}:[ \t]{0,4}[\"'](?P<value>[A-Za-z0-9_\-+/=]{16,1400})[\"']")
-_PRIVATE_DER: Final = (
-    re.compile(rb"\x30(?:[\x20-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01](?:\x02|\x30|\x04)", re.DOTALL),
+_DER: Final = re.compile(
+    r"M(?:I[A-Za-z0-9+/]|C4CAQ|C[A-Za-z0-9+/])[A-Za-z0-9+/]{16,80}(?:\s{1,40}[A-Za-z0-9+/]{4,80}){0,200}={0,2}|M(?:I[A-Za-z0-9+/]|C4CAQ)[A-Za-z0-9+/]{60,16000}={0,2}"
 )
+_JWK_FIELD: Final = re.compile(
+    r"[\"'](?P<field>d|k)[\"'][ \t]{0,4}:[ \t]{0,4}[\"'](?P<value>[A-Za-z0-9_\-+/=]{16,1400})[\"']"
+)
+_PRIVATE_DER: Final = (re.compile(rb"\x30(?:[\x20-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01](?:\x02|\x30|\x04)", re.DOTALL),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,9 @@ def jwk(text: str, mark: int) -> Iterator[Block]:
     field = _JWK_FIELD.search(text, low, high if high > 0 else mark + 4000)
     if field is None:
         return
-    key_type = re.compile(r"[\"']kty[\"'][ \t]{0,4}:[ \t]{0,4}[\"']\[?(?:EC|RSA|OKP|oct)\]?").search(text, low, mark + 40)
+    key_type = re.compile(r"[\"']kty[\"'][ \t]{0,4}:[ \t]{0,4}[\"']\[?(?:EC|RSA|OKP|oct)\]?").search(
+        text, low, mark + 40
+    )
     if key_type:
         yield Block(key_type.start(), key_type.end(), "private_key", "JSON Web Key")
         yield Block(*field.span("value"), "private_key", "JSON Web Key")

@@ -14,8 +14,12 @@ from typing import Final
 
 from consentry.sanitize.secrets import noise
 
-_EXAMPLE: Final = re.compile(r"(?i)example|sample|yourkey|yourtoken|placeholder|likeareal|thisisnot|xxxxx|redacted|fakesig|faketoken")
-_COUNTING: Final = re.compile(r"(?i)abcdef|bcdefg|012345|123456|234567|345678|456789|987654|876543|765432|654321|543210|fedcba")
+_EXAMPLE: Final = re.compile(
+    r"(?i)example|sample|yourkey|yourtoken|placeholder|likeareal|thisisnot|xxxxx|redacted|fakesig|faketoken"
+)
+_COUNTING: Final = re.compile(
+    r"(?i)abcdef|bcdefg|012345|123456|234567|345678|456789|987654|876543|765432|654321|543210|fedcba"
+)
 _BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
@@ -40,7 +44,11 @@ def long_enough(least: int) -> Callable[[str], bool]:
 
 def aws_access_key(value: str) -> bool:
     """Twenty characters with at least one digit or little wordiness, and not one of AWS's documented examples."""
-    return anything(value) and not _COUNTING.search(value) and (any(c.isdigit() for c in value[4:]) or not noise.reads_as_words(value[4:]))
+    return (
+        anything(value)
+        and not _COUNTING.search(value)
+        and (any(c.isdigit() for c in value[4:]) or not noise.reads_as_words(value[4:]))
+    )
 
 
 def hex_digits(value: str) -> bool:
@@ -76,7 +84,12 @@ def jwt(value: str) -> bool:
 def atlassian_pat(value: str) -> bool:
     """A Jira or Confluence personal access token: base64 of a 9 to 13 digit number, a colon and random bytes."""
     raw = _decoded(value)
-    return raw is not None and len(raw) == 33 and re.match(rb"[1-9][0-9]{9,12}:", raw) is not None and len(set(raw[13:])) > 8
+    return (
+        raw is not None
+        and len(raw) == 33
+        and re.match(rb"[1-9][0-9]{9,12}:", raw) is not None
+        and len(set(raw[13:])) > 8
+    )
 
 
 def jfrog_reference(value: str) -> bool:
@@ -139,4 +152,4 @@ def base32_seed(value: str) -> bool:
         return False
     digits = sum(c.isdigit() for c in value)
     runs = len(re.findall(r"[2-7]+", value))
-    return 2 <= runs and digits <= len(value) // 2 and noise.entropy(value) >= 3.2 and noise.wordiness(value) < 0.75
+    return runs >= 2 and digits <= len(value) // 2 and noise.entropy(value) >= 3.2 and noise.wordiness(value) < 0.75

@@ -14,10 +14,17 @@ NEAR: Final = 240
 
 _SECRET_HALF: Final = {
     "aws_access_key": ("aws_secret_key", re.compile(r"(?<![A-Za-z0-9/+=_.\-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_\-])")),
-    "alibaba_access_key": ("alibaba_secret_key", re.compile(r"(?<![A-Za-z0-9/+=_.\-])[A-Za-z0-9]{30}(?![A-Za-z0-9/+=_\-])")),
-    "tencent_secret_id": ("tencent_secret_key", re.compile(r"(?<![A-Za-z0-9/+=_.\-])[A-Za-z0-9]{32}(?![A-Za-z0-9/+=_\-])")),
+    "alibaba_access_key": (
+        "alibaba_secret_key",
+        re.compile(r"(?<![A-Za-z0-9/+=_.\-])[A-Za-z0-9]{30}(?![A-Za-z0-9/+=_\-])"),
+    ),
+    "tencent_secret_id": (
+        "tencent_secret_key",
+        re.compile(r"(?<![A-Za-z0-9/+=_.\-])[A-Za-z0-9]{32}(?![A-Za-z0-9/+=_\-])"),
+    ),
 }
 _SEALED: Final = re.compile(r"kind[\"']?:\s{0,4}[\"']?SealedSecret\b|\bsops[\"']?:\s|\$ANSIBLE_VAULT;")
+_SEALED_MARKS: Final = ("SealedSecret", "sops", "$ANSIBLE_VAULT")
 _SEALED_FORM: Final = re.compile(r"A[gQ][A-Za-z0-9+/=]{200,}|ENC\[")
 
 
@@ -35,7 +42,7 @@ def beside(text: str, key: Finding) -> Iterator[Finding]:
 
 def is_sealed(text: str) -> bool:
     """Whether the text is a file of values sealed for a cluster, for SOPS or for Ansible."""
-    return _SEALED.search(text) is not None
+    return any(mark in text for mark in _SEALED_MARKS) and _SEALED.search(text) is not None
 
 
 def is_sealed_value(text: str, one: Finding) -> bool:

@@ -7,9 +7,7 @@ from typing import Final, Literal
 
 Kind = Literal["password", "secret", "token", "key", "auth", "credential", "nonce", "salt"]
 
-KEYWORD: Final = (
-    r"(?:pass|pas{1,2}w|psw|pss?w|pwd|passphrase|pw|secret|token|key|auth|cred|nonce|salt|api|bearer|sas|cookie|session)"
-)
+KEYWORD: Final = r"(?:pass|pas{1,2}w|psw|pss?w|pwd|passphrase|pw|secret|token|key|auth|cred|nonce|salt|api|bearer|sas|cookie|session)"
 """Where a name that promises a secret may be recognised; a superset of `kind_of`, for triggers."""
 
 _PASSWORD: Final = re.compile(
@@ -23,7 +21,10 @@ _ENDINGS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     ("credential", re.compile(r"cred(?:ential)?s?(?![a-z])")),
     ("nonce", re.compile(r"nonce")),
     ("salt", re.compile(r"(?:^|[_.\-]|[a-z])salt$")),
-    ("auth", re.compile(r"(?:^|[_.\-])auth(?:entication|orization)?(?![a-z])|auth$|authentication|authorization|oauth")),
+    (
+        "auth",
+        re.compile(r"(?:^|[_.\-])auth(?:entication|orization)?(?![a-z])|auth$|authentication|authorization|oauth"),
+    ),
     ("key", re.compile(r"(?:^|[^a-z]|[a-z])keys?(?![a-z])|api$|^api(?![a-z])")),
 )
 _NOT_SECRET: Final = re.compile(
@@ -45,7 +46,9 @@ _NOT_SECRET: Final = re.compile(
     r"|(?:mon|don|tur|hoc|joc|whis|jockey)keys?$|tokeni[sz]|secretar|sauth|author(?!i[sz])|pwdump|(?:^|_)pwd_?(?:dir|path)",
     re.IGNORECASE,
 )
-_PASSLIKE: Final = re.compile(r"(?i)(?:by|com|sur|tres|under|over|en|im)pass|pass(?:ed|es|ing|enger|age|ive|ion|port|through|thru|book|over|able|ant)")
+_PASSLIKE: Final = re.compile(
+    r"(?i)(?:by|com|sur|tres|under|over|en|im)pass|pass(?:ed|es|ing|enger|age|ive|ion|port|through|thru|book|over|able|ant)"
+)
 
 
 def kind_of(name: str) -> Kind | None:

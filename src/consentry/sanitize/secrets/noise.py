@@ -11,16 +11,7 @@ from collections import Counter
 from typing import Final
 
 COMMON_BIGRAMS: Final = frozenset(
-    (
-        "th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro "
-        "ic ne ea ra ce li ch ll be ma si om ur ca el ta la ns di fo ho pe ec pr no ct us ac ot il tr ly nc et ut ss so "
-        "rs un lo wa ge ie wh ee wi em ad ol rt po we na ul ni ts mo ow pa im mi ai sh ir su id os iv ia am fi ci vi pl "
-        "ig tu ev ld ry mp fe bl ab gh ty op wo sa ay ex ke fr oo av ag if ap gr od bo sp rd do uc bu ei ov by rm ep tt "
-        "oc fa ef cu rn sc gi da yo cr cl du ga qu ue ff ba ey ls va um pp ua up lu go ht ru ug ds lt pi rc rr eg au ck "
-        "ew mu br bi pt ak pu ui rg ib tl ny ki rk ys ob mm fu ph og ms ye ud mb ip ub oi rl gu dr hr cc tw ft wn nu af "
-        "hu nn eo vo rv nf xp gn sm fl iz ok nl my gl aw ju oa eq sy sl ps jo lf nv je nk kn gs dy hy ze ks xt bs ik dd "
-        "pd ws ny ke ks yp lk rw pw tp db js fs sq rp cp fg dm ml ql io"
-    ).split()
+    ["th", "he", "in", "er", "an", "re", "on", "at", "en", "nd", "ti", "es", "or", "te", "of", "ed", "is", "it", "al", "ar", "st", "to", "nt", "ng", "se", "ha", "as", "ou", "io", "le", "ve", "co", "me", "de", "hi", "ri", "ro", "ic", "ne", "ea", "ra", "ce", "li", "ch", "ll", "be", "ma", "si", "om", "ur", "ca", "el", "ta", "la", "ns", "di", "fo", "ho", "pe", "ec", "pr", "no", "ct", "us", "ac", "ot", "il", "tr", "ly", "nc", "et", "ut", "ss", "so", "rs", "un", "lo", "wa", "ge", "ie", "wh", "ee", "wi", "em", "ad", "ol", "rt", "po", "we", "na", "ul", "ni", "ts", "mo", "ow", "pa", "im", "mi", "ai", "sh", "ir", "su", "id", "os", "iv", "ia", "am", "fi", "ci", "vi", "pl", "ig", "tu", "ev", "ld", "ry", "mp", "fe", "bl", "ab", "gh", "ty", "op", "wo", "sa", "ay", "ex", "ke", "fr", "oo", "av", "ag", "if", "ap", "gr", "od", "bo", "sp", "rd", "do", "uc", "bu", "ei", "ov", "by", "rm", "ep", "tt", "oc", "fa", "ef", "cu", "rn", "sc", "gi", "da", "yo", "cr", "cl", "du", "ga", "qu", "ue", "ff", "ba", "ey", "ls", "va", "um", "pp", "ua", "up", "lu", "go", "ht", "ru", "ug", "ds", "lt", "pi", "rc", "rr", "eg", "au", "ck", "ew", "mu", "br", "bi", "pt", "ak", "pu", "ui", "rg", "ib", "tl", "ny", "ki", "rk", "ys", "ob", "mm", "fu", "ph", "og", "ms", "ye", "ud", "mb", "ip", "ub", "oi", "rl", "gu", "dr", "hr", "cc", "tw", "ft", "wn", "nu", "af", "hu", "nn", "eo", "vo", "rv", "nf", "xp", "gn", "sm", "fl", "iz", "ok", "nl", "my", "gl", "aw", "ju", "oa", "eq", "sy", "sl", "ps", "jo", "lf", "nv", "je", "nk", "kn", "gs", "dy", "hy", "ze", "ks", "xt", "bs", "ik", "dd", "pd", "ws", "ny", "ke", "ks", "yp", "lk", "rw", "pw", "tp", "db", "js", "fs", "sq", "rp", "cp", "fg", "dm", "ml", "ql", "io"]
 )
 """Letter pairs that make up about 95 in 100 of English and of program identifiers; random letters hit them 4 times in 10."""
 
@@ -33,14 +24,7 @@ PLACEHOLDER: Final = re.compile(
 """Marks of something written to be replaced, in any position."""
 
 WORDS: Final = frozenset(
-    (
-        "password passwd pass pwd passphrase secret secrets token tokens key keys apikey api_key api-key access_key secret_key "
-        "credential credentials auth none null nil true false undefined empty default string str text varchar char int integer "
-        "bool boolean bytes object any unknown test testing tests foo bar baz qux foobar admin root user username login required "
-        "optional hidden input value values name names type enabled disabled yes no on off ok todo tbd n/a na void self this new "
-        "env file path base64 hex json yaml sha1 sha256 sha512 md5 aes rsa hmac bearer basic digest jwt oauth oauth2 public private "
-        "prompt ask keep only mypassword my_password mysecret mytoken hunter validation invalid missing expired wrong incorrect"
-    ).split()
+    ["password", "passwd", "pass", "pwd", "passphrase", "secret", "secrets", "token", "tokens", "key", "keys", "apikey", "api_key", "api-key", "access_key", "secret_key", "credential", "credentials", "auth", "none", "null", "nil", "true", "false", "undefined", "empty", "default", "string", "str", "text", "varchar", "char", "int", "integer", "bool", "boolean", "bytes", "object", "any", "unknown", "test", "testing", "tests", "foo", "bar", "baz", "qux", "foobar", "admin", "root", "user", "username", "login", "required", "optional", "hidden", "input", "value", "values", "name", "names", "type", "enabled", "disabled", "yes", "no", "on", "off", "ok", "todo", "tbd", "n/a", "na", "void", "self", "this", "new", "env", "file", "path", "base64", "hex", "json", "yaml", "sha1", "sha256", "sha512", "md5", "aes", "rsa", "hmac", "bearer", "basic", "digest", "jwt", "oauth", "oauth2", "public", "private", "prompt", "ask", "keep", "only", "mypassword", "my_password", "mysecret", "mytoken", "hunter", "validation", "invalid", "missing", "expired", "wrong", "incorrect"]
 )
 """Whole values that are words of the trade, not secrets."""
 
@@ -52,7 +36,9 @@ PATHLIKE: Final = re.compile(
 )
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 HEX: Final = re.compile(r"[0-9a-fA-F]+")
-CONSTANT: Final = re.compile(r"0[xX][0-9a-fA-F]{1,16}[uUlL]{0,3}|[-+]?\d{1,5}(?:\.\d+)?[a-zA-Z%]{0,3}|\d{4}-\d\d-\d\d.*|v?\d+(?:\.\d+){1,3}")
+CONSTANT: Final = re.compile(
+    r"0[xX][0-9a-fA-F]{1,16}[uUlL]{0,3}|[-+]?\d{1,5}(?:\.\d+)?[a-zA-Z%]{0,3}|\d{4}-\d\d-\d\d.*|v?\d+(?:\.\d+){1,3}"
+)
 URLISH: Final = re.compile(r"[a-z][a-z0-9+.-]{1,15}://\S*", re.IGNORECASE)
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -72,7 +58,10 @@ def wordiness(value: str) -> float:
     A value without letter pairs has 0.0.
     """
     pairs = [
-        run[index : index + 2] for run in _LETTERS.findall(value) for run in [run.lower()] for index in range(len(run) - 1)
+        run[index : index + 2]
+        for run in _LETTERS.findall(value)
+        for run in [run.lower()]
+        for index in range(len(run) - 1)
     ]
     return sum(pair in COMMON_BIGRAMS for pair in pairs) / len(pairs) if pairs else 0.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,9 +23,7 @@ class Phrase:
     belief: Callable[[re.Match[str]], float]
 
 
-_QUOTED_OR_BARE: Final = (
-    r"(?:\\{0,2}\"(?P<double>[^\"\n\\]{4,400})\\{0,2}\"|\\{0,2}'(?P<single>[^'\n\\]{4,400})\\{0,2}'|(?P<bare>[^\s\"'`<>|;)(]{4,400}))"
-)
+_QUOTED_OR_BARE: Final = r"(?:\\{0,2}\"(?P<double>[^\"\n\\]{4,400})\\{0,2}\"|\\{0,2}'(?P<single>[^'\n\\]{4,400})\\{0,2}'|(?P<bare>[^\s\"'`<>|;)(]{4,400}))"
 
 
 def value_span(found: re.Match[str]) -> tuple[int, int]:
@@ -57,16 +55,37 @@ def _password(found: re.Match[str]) -> float:
     return values.belief(_value(found), "password", quoted=_quoted(found))
 
 
+_STATEMENT: Final = re.compile(
+    r"(?i)\b(?:create|alter|set|drop)\s{1,8}(?:user|role|login|password)\b|mysql\.user|\blogin[ ]{1,4}\Z"
+)
+
+
 def _sql(found: re.Match[str]) -> float:
     value = _value(found)
-    if value.upper() in ("EXPIRE", "HISTORY", "REQUIRE", "DEFAULT", "NEVER", "EXTERNAL", "VALUES", "NULL", "REUSE", "RANDOM", "CURRENT"):
+    if not _STATEMENT.search(found.string, max(0, found.start() - 250), found.start()):
+        return 0.0
+    if value.upper() in (
+        "EXPIRE",
+        "HISTORY",
+        "REQUIRE",
+        "DEFAULT",
+        "NEVER",
+        "EXTERNAL",
+        "VALUES",
+        "NULL",
+        "REUSE",
+        "RANDOM",
+        "CURRENT",
+    ):
         return 0.0
     return values.belief(value, "password", quoted=_quoted(found))
 
 
 def _sentence(found: re.Match[str]) -> float:
     value = _value(found)
-    mixed = noise.has_digit_and_letter(value) and (any(not c.isalnum() for c in value) or any(c.isupper() for c in value))
+    mixed = noise.has_digit_and_letter(value) and (
+        any(not c.isalnum() for c in value) or any(c.isupper() for c in value)
+    )
     kind: keynames.Kind = keynames.kind_of(found["name"]) or "password"
     return min(0.75, values.belief(value, kind, quoted=_quoted(found))) if mixed else 0.0
 
@@ -100,8 +119,11 @@ def _two(found: re.Match[str]) -> float:
 PHRASES: Final[tuple[Phrase, ...]] = (
     Phrase(
         "password",
-        rf"(?i)(?:^|[\\s'\"(/])--?[a-z0-9_-]{{0,30}}{keynames.KEYWORD}[a-z0-9_-]{{0,20}}[ \t]",
-        re.compile(rf"(?:^|(?<=[\s'\"(/]))--?(?P<name>[A-Za-z][\w-]{{1,50}})[ \t]{{1,4}}(?=[^-\s]){_QUOTED_OR_BARE}", re.MULTILINE),
+        rf"(?i)(?:^|[\s'\"(/])--?[a-z0-9_-]{{0,30}}{keynames.KEYWORD}[a-z0-9_-]{{0,20}}[ \t]",
+        re.compile(
+            rf"(?:^|(?<=[\s'\"(/]))--?(?P<name>[A-Za-z][\w-]{{1,50}})[ \t]{{1,4}}(?=[^-\s]){_QUOTED_OR_BARE}",
+            re.MULTILINE,
+        ),
         64,
         _option,
     ),
@@ -114,8 +136,10 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     ),
     Phrase(
         "password",
-        r"(?i)(?:curl|wget|http)[^\n]{0,100} (?:-u|--user)[ =]|sshpass[ ]+-p",
-        re.compile(r"(?:(?:-u|--user)[ =]{1,2}[\"']?[\w.@+-]{1,64}:|sshpass[ ]{1,3}-p[ ]{0,3}[\"']?)(?P<value>[^\s\"'\\:]{3,200})"),
+        r"(?:-u|--user)[ =][\"']?[a-zA-Z0-9_.@+-]{1,64}:|sshpass[ ]-p",
+        re.compile(
+            r"(?:(?:-u|--user)[ =]{1,2}[\"']?[\w.@+-]{1,64}:|sshpass[ ]{1,3}-p[ ]{0,3}[\"']?)(?P<value>[^\s\"'\\:]{3,200})"
+        ),
         16,
         _password,
     ),
@@ -130,7 +154,7 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     ),
     Phrase(
         "password",
-        r"(?i)(?:user|role|login|mysql|set|with)[^\n]{0,200}[ .(]password[ \t=('\"]",
+        r"(?i)[ .('\"=]password[ \t=('\"]",
         re.compile(rf"(?i:password)[ \t]{{0,4}}(?:=[ \t]{{0,4}}|\([ \t]{{0,4}})?{_QUOTED_OR_BARE}"),
         12,
         _sql,
@@ -143,7 +167,11 @@ PHRASES: Final[tuple[Phrase, ...]] = (
             r"(?:\\{0,2}\"(?P<double>[^\"\n\\]{4,400})\\{0,2}\"|(?P<bare>[^\s\"'`<>|;)({]{8,400})|(?P<value>\{[ \t]{0,4}(?:0x[0-9a-fA-F]{1,2}|\d{1,3})(?:[ \t]{0,4},[ \t\\]{0,4}(?:\r?\n[ \t]{0,40})?(?:0x[0-9a-fA-F]{1,2}|\d{1,3})){7,127}))"
         ),
         9,
-        lambda found: (0.8 if found["value"] and keynames.kind_of(found["name"]) else _option(found)) if not found["value"] or keynames.kind_of(found["name"]) else 0.0,
+        lambda found: (
+            (0.8 if found["value"] and keynames.kind_of(found["name"]) else _option(found))
+            if not found["value"] or keynames.kind_of(found["name"])
+            else 0.0
+        ),
     ),
     Phrase(
         "url_password",
@@ -169,21 +197,27 @@ PHRASES: Final[tuple[Phrase, ...]] = (
     Phrase(
         "bearer_token",
         r"(?i)(?:bearer|ntlm|negotiate|apikey|token)[ \t]+[\"']?[a-z0-9]{8}",
-        re.compile(r"(?i:bearer|ntlm|negotiate|authorization[\"']?[ ]{0,3}[:=][ ]{0,3}[\"']?(?:apikey|token))[ \t]{1,4}[\"']?(?P<value>[A-Za-z0-9+/._~=\-]{12,2000})"),
+        re.compile(
+            r"(?i:bearer|ntlm|negotiate|authorization[\"']?[ ]{0,3}[:=][ ]{0,3}[\"']?(?:apikey|token))[ \t]{1,4}[\"']?(?P<value>[A-Za-z0-9+/._~=\-]{12,2000})"
+        ),
         48,
         _scheme,
     ),
     Phrase(
         "password",
         r"(?i)machine[ \t]",
-        re.compile(r"(?i:machine)\s{1,4}\S{1,100}\s{1,4}(?i:login)\s{1,4}\S{1,100}\s{1,4}(?i:password)\s{1,4}(?P<value>\S{3,200})"),
+        re.compile(
+            r"(?i:machine)\s{1,4}\S{1,100}\s{1,4}(?i:login)\s{1,4}\S{1,100}\s{1,4}(?i:password)\s{1,4}(?P<value>\S{3,200})"
+        ),
         10,
         _password,
     ),
     Phrase(
         "password",
         r"(?i)(?:password|passwort|passcode|pass|pwd|pw|secret|token)[ ](?:is|was|to|für|ist)[ ]",
-        re.compile(rf"(?i)(?P<name>password|passwort|passcode|pass|pwd|pw|secret|token)[ ](?:is|was|to|ist)[ ]{{1,3}}(?:now[ ])?{_QUOTED_OR_BARE}"),
+        re.compile(
+            rf"(?i)(?P<name>password|passwort|passcode|pass|pwd|pw|secret|token)[ ](?:is|was|to|ist)[ ]{{1,3}}(?:now[ ])?{_QUOTED_OR_BARE}"
+        ),
         20,
         _sentence,
     ),

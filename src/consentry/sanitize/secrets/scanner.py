@@ -15,10 +15,10 @@ TYPE: Final = "SECRET"
 NAME: Final = "secrets"
 _ASSIGN: Final = rf"(?i){keynames.KEYWORD}[a-z0-9_.\-]{{0,30}}(?:\\?[\"'`]|[ \t\])]){{0,6}}(?:[:=>!?+]|,[ \t]|%3D)"
 _ATTRIBUTE: Final = rf"(?i)<[a-z0-9_.\-]{{0,30}}{keynames.KEYWORD}[a-z0-9_.\-]{{0,30}}[ \t][^<>\n]{{1,100}}>"
-_FOREIGN: Final = re.compile(
-    r"(비밀번호|비번|패스워드|암호|пароль|пассворд|密码|密碼|パスワード|contraseña|mot de passe|hasło|şifre|ססמה|كلمة المرور)[ \t]{0,3}[:=：][ \t]{0,3}",
-    re.IGNORECASE,
+_FOREIGN_WORDS: Final = tuple(
+    ["비밀번호", "비번", "패스워드", "암호", "пароль", "Пароль", "ПАРОЛЬ", "密码", "密碼", "パスワード", "contraseña", "Contraseña", "şifre", "Şifre", "סיסמה"]
 )
+_FOREIGN: Final = re.compile(rf"(?:{'|'.join(_FOREIGN_WORDS)})[ \t]{{0,3}}[:=：][ \t]{{0,3}}")
 _SEED: Final = r"\b(?:[A-Z2-7]{16}|[A-Z2-7]{26}|[A-Z2-7]{32})\b"
 _SEED_VALUE: Final = re.compile(r"[A-Z2-7]{16,32}")
 _TOUCHING: Final = frozenset("+/=-_.@:&?")
@@ -39,7 +39,7 @@ def _shape_place(shape: tokens.Shape) -> _Place:
             if start and text[start - 1] in shape.left:
                 continue
             found = shape.expression.match(text, start)
-            if found is None or (found.end() < len(text) and text[found.end()] in shape.right):
+            if found is None or found.end() < end or (found.end() < len(text) and text[found.end()] in shape.right):
                 continue
             if shape.check(found[group]):
                 yield _finding(*found.span(group), shape.subtype, shape.score, reason)
@@ -50,12 +50,13 @@ def _shape_place(shape: tokens.Shape) -> _Place:
 
 def _phrase_place(phrase: phrases.Phrase) -> _Place:
     def place(text: str, end: int) -> Iterator[Finding]:
-        for found in phrase.expression.finditer(text, max(0, end - phrase.lead), end + assignments.AHEAD):
-            if found.start() > end:
-                return
-            score = phrase.belief(found)
-            if score:
+        start = max(0, end - phrase.lead)
+        while start <= end:
+            found = phrase.expression.match(text, start, end + assignments.AHEAD)
+            score = phrase.belief(found) if found else 0.0
+            if found and score:
                 yield _finding(*phrases.value_span(found), phrase.subtype, score, "stands where a secret is passed")
+            start = max(start + 1, found.end() if found and score else 0)
 
     return place
 
@@ -100,7 +101,10 @@ def _places() -> list[tuple[Trigger, _Place]]:
         rows += [(Trigger(trigger), _shape_place(shape)) for trigger in shape.triggers]
     rows += [(Trigger(phrase.trigger), _phrase_place(phrase)) for phrase in phrases.PHRASES]
     rows += [(Trigger(_ASSIGN), _assigned), (Trigger(_ATTRIBUTE), _assigned), (Trigger(_SEED), _seed)]
-    rows += [(Trigger(r"PRIVATE KEY(?: BLOCK)?-----"), _pem), (Trigger("PuTTY-User-Key-File-"), _block_place(blocks.putty, 20))]
+    rows += [
+        (Trigger(r"PRIVATE KEY(?: BLOCK)?-----"), _pem),
+        (Trigger("PuTTY-User-Key-File-"), _block_place(blocks.putty, 20)),
+    ]
     for aligned in ("UFJJVkFURSBLRVkt", "BSSVZBVEUgS0VZL", "QUklWQVRFIEtFWS0", "ImtuL", "Imt0eS", "JrdHki", "ia3R5I"):
         rows.append((Trigger(aligned), _block_place(blocks.wrapped, len(aligned))))
     rows += [(Trigger(r"\bM(?:I[A-Za-z0-9+/]|C4)[A-Za-z0-9+/]{12}"), _block_place(blocks.der, 15))]
@@ -127,9 +131,9 @@ class SecretDetector:
                 _keep(found, one)
                 for other in companions.beside(text, one):
                     _keep(found, other)
-        if companions.is_sealed(text):
+        if found and companions.is_sealed(text):
             found = {span: one for span, one in found.items() if not companions.is_sealed_value(text, one)}
-        if not text.isascii():
+        if not text.isascii() and any(word in text for word in _FOREIGN_WORDS):
             for match in _FOREIGN.finditer(text):
                 for value in assignments.value_at(text, match.end(), "password", "password", "="):
                     _keep(found, _of_assigned(value))

@@ -48,9 +48,7 @@ class VectorSearch:
 
         self._database: hyperscan.Database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         expressions = [trigger.expression.encode() for trigger in triggers]
-        self._database.compile(
-            expressions=expressions, ids=list(range(len(expressions))), flags=[0] * len(expressions)
-        )
+        self._database.compile(expressions=expressions, ids=list(range(len(expressions))), flags=[0] * len(expressions))
 
     def ends(self, text: str) -> list[tuple[int, int]]:
         # One byte per character keeps offsets; what is not ASCII cannot be part of a trigger.
