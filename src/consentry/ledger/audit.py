@@ -7,11 +7,14 @@ is allocated by a size that a file claims.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TypeAlias
 
 from consentry.ledger.errors import TileInvalid, TileMissing
-from consentry.ledger.merkle import HASH_BYTES, Frontier, leaf_hash
+from consentry.ledger.merkle import Frontier
 from consentry.ledger.report import Finding, tampered, unverifiable
 from consentry.ledger.tiles import (
     TILE_WIDTH,
@@ -29,75 +32,176 @@ MAX_FINDINGS = 20
 
 
 @dataclass(slots=True)
-class _Tree:
-    """A tree read tile by tile: the compact range over the roots of its full tiles."""
-
-    tiles: Frontier = field(default_factory=Frontier)
-    roots: dict[int, bytes] = field(default_factory=dict)
-
-    def add(self, hashes: list[bytes], sizes: Sequence[int]) -> bytes | None:
-        """Take the next level-0 tile's hashes, note the root at each of `sizes`, and return a full tile's root."""
-        base = Frontier(self.tiles.size * TILE_WIDTH, self.tiles.hashes)
-        for size in sizes:
-            self.roots[size] = base.extend(hashes[: size - base.size]).root()
-        if len(hashes) < TILE_WIDTH:
-            return None
-        full = tile_root(hashes)
-        self.tiles = self.tiles.append(full)
-        return full
-
-
-@dataclass(slots=True)
 class Audit:
     """What reading a log's files found. `by_entries` and `by_tiles` give the root at each size that was asked for."""
 
-    by_entries: dict[int, bytes]
-    by_tiles: dict[int, bytes]
+    by_entries: dict[int, bytes] = field(default_factory=dict)
+    by_tiles: dict[int, bytes] = field(default_factory=dict)
     entry_faults: list[Finding] = field(default_factory=list)
     """Entries that differ from their tile: the entries are at fault, if the tiles lead to the signed root."""
     tile_faults: list[Finding] = field(default_factory=list)
     """The same places, if the entries lead to the signed root."""
     findings: list[Finding] = field(default_factory=list)
-    """What is wrong whoever is right: files missing, cut short or malformed."""
+    """What is wrong whoever is right: files missing, cut short or malformed, and inner tiles that do not add up."""
     entries: int = 0
     tiles: int = 0
 
 
-def audit_tiles(
-    reader: TileReader, size: int, sizes: Sequence[int], visit: Callable[[int, bytes], None] | None = None
-) -> Audit:
+Visit: TypeAlias = Callable[[int, bytes], None]
+
+
+def audit_tiles(reader: TileReader, size: int, sizes: Collection[int], visit: Visit) -> Audit:
     """Read a log of `size` entries; compute its roots at `sizes`; `visit` sees each entry with its index, in order."""
-    entries, tiles = _Tree({0: b""} and Frontier()), _Tree()
-    audit = Audit(entries.roots, tiles.roots)
-    rows: list[list[bytes]] = []
-    agree = True
-    wanted = sorted({s for s in sizes if 0 < s <= size})
-    for name in bundles_of(size):
+    return _Auditor(reader, size, sorted({s for s in sizes if 0 < s <= size}), visit).run()
+
+
+@dataclass(slots=True)
+class _Auditor:
+    reader: TileReader
+    size: int
+    sizes: list[int]
+    visit: Visit
+    audit: Audit = field(default_factory=Audit)
+    entry_tree: Frontier = field(default_factory=Frontier)
+    """The compact range over the roots of full tiles: 256 leaves count as one."""
+    tile_tree: Frontier = field(default_factory=Frontier)
+    rows: list[list[bytes]] = field(default_factory=list)
+    """For each level over 0, the hashes of its tile that is not yet complete."""
+
+    def run(self) -> Audit:
+        for name in bundles_of(self.size):
+            if not self._take(name):
+                return self.audit
+        for level, row in enumerate(self.rows, 1):
+            if row:
+                self._check_inner(level, row)
+        return self.audit
+
+    def _take(self, name: TileName) -> bool:
+        """Read one bundle with its tile; False where the log cannot be followed any further."""
         first = name.index * TILE_WIDTH
-        read = _read_bundle(reader, name, audit)
-        if read is None and not _has(reader, _last(size)):
-            audit.findings.append(_tail_cut(first, size))
-            break
-        stored = _read_tile(reader, TileName(0, name.index, name.width), audit)
-        if read is None and stored is None:
-            break
-        hashes = [leaf_hash(entry) for entry in read] if read is not None else stored or []
-        if visit is not None and read is not None:
-            for index, entry in enumerate(read, first):
-                visit(index, entry)
-        if stored is not None and stored != hashes:
-            agree = _compare(audit, name, hashes, stored) and agree
-        if len(hashes) != name.width:
-            hashes = stored if stored is not None and len(stored) == name.width else hashes
-        due = [s for s in wanted if first < s <= first + name.width and s <= first + len(hashes)]
-        full = entries.add(hashes, due)
-        audit.entries += len(read) if read is not None else 0
-        if not agree and tiles.tiles.size == 0:
-            tiles.tiles = Frontier(name.index, _before(entries.tiles, full))
-        if not agree:
-            tiles.add(stored if stored is not None else hashes, due)
-        if full is not None:
-            _climb(reader, audit, rows, 1, full)
-        elif name.width == TILE_WIDTH:
-            break
-    return audit
+        try:
+            entries = self._entries(name)
+        except TileMissing:
+            if not self._has_end():
+                message = f"the log ends at entry {first}, and a checkpoint of {self.size} was signed"
+                self.audit.findings.append(tampered("tail_cut", f"entry {first}", message))
+                return False
+            self.audit.findings.append(unverifiable("entries_missing", name.path, "the entry bundle is not there"))
+            entries = None
+        stored = self._stored(TileName(0, name.index, name.width))
+        if entries is not None:
+            hashes = [sha256(b"\x00" + entry).digest() for entry in entries]
+            for index, entry in enumerate(entries, first):
+                self.visit(index, entry)
+            self.audit.entries += len(entries)
+            if stored is not None and stored != hashes:
+                self._compare(name, hashes, stored)
+            if len(hashes) == name.width:
+                self._grow(first, hashes, stored if stored is not None else hashes)
+                return True
+        if stored is None:
+            return False
+        self._grow(first, stored, stored)
+        return True
+
+    def _grow(self, first: int, by_entries: list[bytes], by_tile: list[bytes]) -> None:
+        base = Frontier(first, self.entry_tree.hashes)
+        other = Frontier(first, self.tile_tree.hashes)
+        for size in self.sizes[bisect_right(self.sizes, first) : bisect_right(self.sizes, first + len(by_entries))]:
+            self.audit.by_entries[size] = base.extend(by_entries[: size - first]).root()
+            self.audit.by_tiles[size] = other.extend(by_tile[: size - first]).root()
+        if len(by_entries) == TILE_WIDTH:
+            full = tile_root(by_entries)
+            self.entry_tree = self.entry_tree.append(full)
+            self.tile_tree = self.tile_tree.append(full if by_tile == by_entries else tile_root(by_tile))
+            self._climb(1, full)
+
+    def _climb(self, level: int, full: bytes) -> None:
+        """A tile became full: its root stands in the level above, which may become full in turn."""
+        if len(self.rows) < level:
+            self.rows.append([])
+        row = self.rows[level - 1]
+        row.append(full)
+        if len(row) == TILE_WIDTH:
+            self._check_inner(level, row)
+            self._climb(level + 1, tile_root(row))
+            row.clear()
+
+    def _check_inner(self, level: int, row: list[bytes]) -> None:
+        """Compare an inner tile with the roots of the tiles below it."""
+        count = self.entry_tree.size >> (8 * (level - 1))
+        name = TileName(level, (count - 1) // TILE_WIDTH, len(row))
+        stored = self._stored(name)
+        if stored is None:
+            return
+        for place, (ours, theirs) in enumerate(zip(row, stored, strict=True)):
+            if ours != theirs:
+                where, message = f"{name.path} hash {place}", "is not the root of the tile below it"
+                self._add(self.audit.findings, tampered("tile_changed", where, message))
+
+    def _compare(self, name: TileName, hashes: list[bytes], stored: list[bytes]) -> None:
+        """Name the places where entries and tile differ; who is at fault is known once a signed root is compared."""
+        first = name.index * TILE_WIDTH
+        path = TileName(0, name.index, name.width).path
+        for place in range(name.width):
+            if place >= len(hashes) or hashes[place] != stored[place]:
+                index = first + place
+                shifted = place + 1 < name.width and place < len(hashes) and hashes[place] == stored[place + 1]
+                if place >= len(hashes) or shifted:
+                    fault = tampered("entry_missing", f"entry {index}", "the entry was left out")
+                else:
+                    fault = tampered("entry_changed", f"entry {index}", "is not the entry that was signed")
+                if len(hashes) < name.width:
+                    self._add(self.audit.findings, fault)
+                else:
+                    self._add(self.audit.entry_faults, fault)
+                    message = f"is not the hash of entry {index}"
+                    self._add(self.audit.tile_faults, tampered("tile_changed", f"{path} hash {place}", message))
+                if fault.code == "entry_missing":
+                    return
+
+    def _entries(self, name: TileName) -> list[bytes] | None:
+        """A bundle's entries, as many as it has up to its width; None where its bytes are not a bundle."""
+        try:
+            try:
+                data = self.reader.read(name.path)
+            except TileMissing:
+                if name.width == TILE_WIDTH:
+                    raise
+                data = self.reader.read(TileName(None, name.index).path)
+            entries = decode_bundle(data)
+        except TileInvalid as error:
+            self._add(self.audit.findings, tampered("entries_damaged", name.path, str(error)))
+            return None
+        if len(entries) < name.width:
+            message = f"holds {len(entries)} entries where there were {name.width}"
+            self._add(self.audit.findings, tampered("entries_damaged", name.path, message))
+        return entries[: name.width]
+
+    def _stored(self, name: TileName) -> list[bytes] | None:
+        """A tile's hashes, or None and a finding."""
+        self.audit.tiles += 1
+        try:
+            return split_hashes(read_tile(self.reader, name))
+        except TileMissing:
+            self._add(self.audit.findings, unverifiable("tile_missing", name.path, "the tile is not there"))
+        except TileInvalid as error:
+            self._add(self.audit.findings, tampered("tile_damaged", name.path, str(error)))
+        return None
+
+    def _has_end(self) -> bool:
+        """Whether the last bundle is there: if so a file is missing, if not the tail was cut off."""
+        index, width = divmod(self.size - 1, TILE_WIDTH)
+        for name in {TileName(None, index, width + 1), TileName(None, index)}:
+            try:
+                self.reader.read(name.path)
+            except (TileMissing, TileInvalid):
+                continue
+            return True
+        return False
+
+    @staticmethod
+    def _add(findings: list[Finding], finding: Finding) -> None:
+        if len(findings) < MAX_FINDINGS:
+            findings.append(finding)

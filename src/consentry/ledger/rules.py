@@ -42,7 +42,7 @@ class Rules:
     """The state after the entries read so far. Feed every entry to `read`; it answers with what does not hold."""
 
     def __init__(self, *, whole_log: bool) -> None:
-        self._whole = whole_log
+        self.whole_log = whole_log
         self._requests: dict[str, _Request] = {}
         self._grants: dict[str, _Grant] = {}
         self._claims: dict[str, _Claim] = {}
@@ -85,7 +85,7 @@ class Rules:
         self._found.append(Finding(Outcome.TAMPERED, code, self._where, message))
 
     def _absent(self, code: str, message: str) -> None:
-        outcome = Outcome.TAMPERED if self._whole else Outcome.UNVERIFIABLE
+        outcome = Outcome.TAMPERED if self.whole_log else Outcome.UNVERIFIABLE
         self._found.append(Finding(outcome, code, self._where, message))
 
     def _action_allowed(self, entry: Entry) -> None:
