@@ -162,7 +162,7 @@ class _ZipReader:
 
 @contextmanager
 def _open_tar(path: Path) -> Iterator[TileReader]:
-    """An uncompressed tar, indexed once. A compressed one would be unpacked again for each step back, so it is refused."""
+    """An uncompressed tar, indexed once. A compressed one would be unpacked anew for each step back: it is refused."""
     try:
         archive = tarfile.open(path, "r:")  # noqa: SIM115 - closed by the `with` below, once its index could be read
         members = [member for member in archive if member.isreg()]

@@ -54,7 +54,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one instance in the order of their counters, the first being `first`; and what was lost around them."""
+    """Records of one instance by their counters, the first being `first`; and what was lost around them."""
 
     instance: str
     first: int
@@ -83,7 +83,7 @@ class Journal:
         self._segment = 0
         self._lock = threading.Lock()
         self._draining = threading.Lock()
-        self._full: list[Path] = []
+        self._full: list[tuple[Path, int]] = []
         self._path, self._file = self._open_segment()
         self._length = _HEADER_BYTES
 
@@ -115,10 +115,13 @@ class Journal:
             self._rotate()
             count = 0
             while self._full:
-                batch = _read_segment(self._full[0], None)
+                path, lock = self._full[0]
+                batch = _read_segment(path, None)
                 if batch.records or batch.gaps:
                     handler(batch)
-                self._full.pop(0).unlink()
+                _put_away(path, batch)
+                os.close(lock)
+                del self._full[0]
                 count += len(batch.records)
             return count
 
@@ -142,8 +145,8 @@ class Journal:
                 return
             self._segment += 1
             path, file = self._open_segment()
-            os.close(self._file)
-            self._full.append(self._path)
+            # INVARIANT: a file stays locked until it is gone, or recovery elsewhere could take it for an orphan's.
+            self._full.append((self._path, self._file))
             self._path, self._file, self._length = path, file, _HEADER_BYTES
 
     def _open_segment(self) -> tuple[Path, int]:
@@ -191,7 +194,7 @@ def recover(directory: Path, drained: Mapping[str, int], handler: Handler) -> li
     for instance, paths in _by_instance(directory):
         locks = [lock for path in paths if (lock := _try_lock(path)) is not None]
         try:
-            if len(locks) == len(paths):
+            if len(locks) == len(paths) and all(path.exists() for path in paths):
                 _recover_instance(instance, paths, drained.get(instance, 0), handler)
                 done.append(instance)
         finally:
@@ -203,8 +206,6 @@ def recover(directory: Path, drained: Mapping[str, int], handler: Handler) -> li
 def _recover_instance(instance: str, paths: Sequence[Path], drained: int, handler: Handler) -> None:
     reached = drained
     for number, path in enumerate(paths):
-        if not path.exists():
-            continue
         batch = _read_segment(path, _boot_id() if number == len(paths) - 1 else None)
         skip = max(0, min(len(batch.records), reached + 1 - batch.first))
         gaps = batch.gaps
@@ -214,6 +215,14 @@ def _recover_instance(instance: str, paths: Sequence[Path], drained: int, handle
         if rest.records or rest.gaps:
             handler(rest)
         reached = max(reached, batch.last)
+        _put_away(path, batch)
+
+
+def _put_away(path: Path, batch: Batch) -> None:
+    """Delete a file that was drained; one with a damaged part is kept aside, for people to look at."""
+    if any(gap.kind == "torn" for gap in batch.gaps):
+        path.rename(path.with_suffix(".damaged"))
+    else:
         path.unlink()
 
 
@@ -250,7 +259,8 @@ def _read_segment(path: Path, boot: bytes | None) -> Batch:
     if len(data) < _HEADER_BYTES or not data.startswith(_MAGIC):
         return Batch(instance, 1, (), (Gap(instance, "torn", 1, None),))
     wrote, first = _HEADER.unpack_from(data, len(_MAGIC))
-    records, at = [], _HEADER_BYTES
+    at = _HEADER_BYTES
+    records: list[bytes] = []
     while (record := _record(data, at, first + len(records))) is not None:
         records.append(record)
         at += _FRAME.size + len(record)
