@@ -159,8 +159,6 @@ def test_dates_move_and_keep_their_manner(value: str) -> None:
     shift = DateShift(KEYS, days=30)
     moved = shift.of(value, About("DATE_TIME", subject="ada"))
     assert moved != value
-    back = DateShift(KEYS, days=30)
-    object.__setattr__(back, "_key", shift._key)
     assert [c for c in moved if not c.isalnum()] == [c for c in value if not c.isalnum()]
 
 
@@ -182,7 +180,7 @@ def test_one_subject_moves_as_one() -> None:
         ("DATE_TIME", "8 March 1971 at noon", "1971-03"),
         ("DATE_TIME", "in 1971", "1971"),
         ("IP_ADDRESS", "10.1.2.3", "10.1.2.0"),
-        ("IP_ADDRESS", "2001:db8:1:2::3", "2001:db8:1::"),
+        ("IP_ADDRESS", "2001:db8:1:2::3", "2001:db8:1::0"),
         ("URL", "https://x.org/ada?token=1", "https://x.org/"),
     ],
 )
@@ -198,7 +196,7 @@ def test_generalise_is_a_projection(entity: str, value: str, out: str) -> None:
 def test_keys_come_by_reference_only(reference: str) -> None:
     with pytest.raises(KeyUnusable) as caught:
         read_key(reference)
-    assert "in clear" not in str(caught.value) or reference not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_short_keys_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

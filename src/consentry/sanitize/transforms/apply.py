@@ -105,6 +105,8 @@ def _outside(text: str, findings: list[Finding], plan: Plan, protected: Spans) -
     ages: list[tuple[int, int]] | None = None
     pieces = []
     for finding in findings:
+        if _made(text, _Piece(finding.start, finding.end, finding), plan):
+            continue
         if finding.type == entities.AGE:
             ages = ages if ages is not None else sorted([*own_spans(text, entities.AGE, plan.types), *protected])
         spans = ages if ages is not None and finding.type == entities.AGE else base

@@ -24,7 +24,8 @@ _DEPTH: Final = {"year": (4,), "quarter": (4, 7), "month": (4, 7), "day": (4, 7,
 _YEAR: Final = re.compile(r"(?<!\d)(?:1[89]|20)\d{2}(?!\d)")
 _AGE: Final = re.compile(r"(?<!\d)\d{1,3}(?!\d)")
 _OLDEST: Final = 90
-BAND: Final = re.compile(r"(?<!\d)(?:\d{1,3}-\d{1,3}(?!\d)|90\+)")
+BAND: Final = re.compile(r"(?<!\d)(?:\d{1,3}-\d{1,3}(?!\d)|90\+|(?:19|20)\d{2}-[01]\d(?!\d))")
+"""What generalising leaves of ages and months: no age to be found in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ class Generalise:
         except ValueError as error:
             raise CannotTransform from error
         bits = 24 if address.version == 4 else 48
-        return str(ipaddress.ip_network(f"{address}/{bits}", strict=False).network_address)
+        text = str(ipaddress.ip_network(f"{address}/{bits}", strict=False).network_address)
+        return f"{text}0" if text.endswith("::") else text  # so that every pattern sees where it ends
 
     def host(self, value: str) -> str:
         try:
