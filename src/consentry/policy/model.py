@@ -94,7 +94,7 @@ class Stage:
         return cls(
             reviewers=tuple(value["reviewers"]),  # type: ignore[arg-type]
             quorum=int(value["quorum"]),  # type: ignore[arg-type]
-            assurance=Assurance(value["assurance"]),
+            assurance=Assurance(str(value["assurance"])),
             remind_after_ms=value.get("remind_after_ms"),  # type: ignore[arg-type]
             escalation=None if escalation is None else Escalation(**escalation),  # type: ignore[arg-type]
         )
@@ -135,7 +135,7 @@ class Obligations:
             expires_ms=int(value["expires_ms"]),  # type: ignore[arg-type]
             grant_ms=int(value["grant_ms"]),  # type: ignore[arg-type]
             masks=tuple(value["masks"]),  # type: ignore[arg-type]
-            level=Level(value["level"]),
+            level=Level(str(value["level"])),
             break_glass=None if glass is None else tuple(glass),  # type: ignore[arg-type]
         )
 
