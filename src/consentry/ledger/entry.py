@@ -19,7 +19,7 @@ from consentry.ledger.entry_types import ENTRY_TYPES, FIELDS, EntryType, Kind
 from consentry.ledger.errors import EntryInvalid
 from consentry.ledger.tiles import MAX_ENTRY_BYTES
 
-FieldValue: TypeAlias = str | int | bool | Sequence[str]
+FieldValue: TypeAlias = str | int | Sequence[str]
 Fields: TypeAlias = Mapping[str, FieldValue]
 
 VERSION = 1
@@ -36,7 +36,6 @@ _VALUES: dict[Kind, str] = {
     Kind.COMMITMENT: f'"{_HEX}"',
     Kind.TIME: f'"{_TIME}"',
     Kind.COUNT: r"(?:0|[1-9][0-9]{0,14})",
-    Kind.FLAG: "(?:true|false)",
     Kind.VKEY: r'"[!#-*,-\[\]-~]{1,200}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{1,200}={0,2}"',
     Kind.DECISION: '"(?:approve|deny)"',
     Kind.STATUS: '"(?:succeeded|failed|unknown)"',
@@ -119,7 +118,7 @@ def format_time(at: datetime) -> str:
     """An aware time as entries spell it: UTC, cut to the millisecond."""
     if at.tzinfo is None:
         raise EntryInvalid("entry: a time needs a time zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _explain(type: object, time: object, fields: Fields) -> NoReturn:

@@ -25,7 +25,6 @@ class Kind(StrEnum):
     """UTC, to the millisecond: `2026-01-02T03:04:05.678Z`."""
     COUNT = "count"
     """A whole number below 10^15."""
-    FLAG = "flag"
     VKEY = "vkey"
     """A signed-note verifier key."""
     DECISION = "approve | deny"
@@ -93,7 +92,6 @@ FIELDS: dict[str, Kind] = {
     "uses": Kind.COUNT,
     "verdict": Kind.DECISION,
     "version": Kind.ID,
-    "wide": Kind.FLAG,
 }
 """Every field with its kind. A name means the same in each type that has it."""
 
