@@ -126,7 +126,7 @@ class PolicySet:
         subject = self._subject(action, resource, roster)
         try:
             if "extra" in facts.values:  # its types are the deployment's: Cedar must read them by the schema
-                return self._ask_by_schema(action, facts, subject, now_ms)
+                return self._ask_by_schema(action, facts, subject, part.handle, now_ms)
             if not self._fits(action, facts, subject):
                 return self._unfit()
             context = ctx.build(action, facts.values, subject.chain, part.wanted, now_ms)
@@ -139,6 +139,32 @@ class PolicySet:
                 subject.answers.clear()
             answer = subject.answers[key] = self._ask(action, subject, part.handle, context, None)
         return answer
+
+    def ask_alone(
+        self,
+        trees: Mapping[str, Mapping[str, Json]],
+        action: Action,
+        facts: Facts,
+        *,
+        resource: Resource,
+        roster: Roster,
+        now_ms: int,
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Put the same question to other policies, with the whole context: the ids that match, and those that error.
+
+        For explaining; a verdict comes from `judge` only. `trees` are in Cedar's JSON policy format, by id.
+        """
+        subject = self._subject(action, resource, roster)
+        context = ctx.build(action, facts.values, subject.chain, ctx.EVERYTHING, now_ms)
+        question = _request(action, subject, context)
+        matched, failed = set(), set()
+        for name, tree in trees.items():
+            result = cedarpy.is_authorized(question, handle_of({name: tree}), subject.entities, self.schema.handle)
+            if result.diagnostics.errors:
+                failed.add(name)
+            elif result.diagnostics.reasons:
+                matched.add(name)
+        return frozenset(matched), frozenset(failed)
 
     def _ask(
         self,
@@ -180,10 +206,12 @@ class PolicySet:
             self.version,
         )
 
-    def _ask_by_schema(self, action: Action, facts: Facts, subject: _Subject, now_ms: int) -> Judgement:
+    def _ask_by_schema(
+        self, action: Action, facts: Facts, subject: _Subject, policies: cedarpy.PolicySet, now_ms: int
+    ) -> Judgement:
+        ctx.shape(facts.values)
         context = ctx.build(action, facts.values, subject.chain, ctx.EVERYTHING, now_ms)
-        part = self._slices[action.operation, action.actor.kind]
-        return self._ask(action, subject, part.handle, context, self.schema.handle)
+        return self._ask(action, subject, policies, context, self.schema.handle)
 
     def _fits(self, action: Action, facts: Facts, subject: _Subject) -> bool:
         """Whether the facts are what the schema says. Asked of Cedar once for each shape that facts have."""
