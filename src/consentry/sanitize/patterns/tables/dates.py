@@ -1,0 +1,151 @@
+"""Dates and times."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from consentry.sanitize import entities
+from consentry.sanitize.checks import dates
+from consentry.sanitize.patterns.pattern import Pattern
+
+_LONG = "January|February|March|April|May|June|July|August|September|October|November|December"
+_SHORT = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
+_MONTH = rf"(?:{_LONG}|{_SHORT})"
+_DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
+_CLOCK = r"\d{1,2}:[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?: ?[ap]\.?m\.?(?!\w))?"
+_ZONE = r"(?: ?(?:Z|UTC|GMT)(?!\w)| ?[+-]\d\d:?\d\d(?!\d))?"
+_TIME_AFTER = rf"(?:(?:T|t|,? (?:at )?){_CLOCK}{_ZONE})?"
+_END = r"(?![\w]|[-/.]\d)"
+
+PATTERNS: Final = (
+    Pattern(
+        id="date.iso",
+        type=entities.DATE_TIME,
+        regex=rf"(?<![\w/-])\d{{4}}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_TIME_AFTER}(?![A-Za-z]|[-/.]\d)",
+        trigger=r"\d{4}[-/.]\d{1,2}[-/.]\d",
+        reach=10,
+        score=0.5,
+        reason="date, year first",
+        check=dates.year_first,
+        confirmed=0.9,
+    ),
+    Pattern(
+        id="date.compact",
+        type=entities.DATE_TIME,
+        regex=r"(?<![\w.,/$-])(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d(?:T?[0-2]\d[0-5]\d[0-5]\d)?Z?(?!\w|[-/,.]\d)",
+        trigger=r"\b(?:19|20)\d\d[01]\d[0-3]\d",
+        reach=10,
+        score=0.1,
+        reason="date in one, year first",
+        check=dates.compact,
+        confirmed=0.35,
+    ),
+    Pattern(
+        id="date.figures",
+        type=entities.DATE_TIME,
+        regex=rf"(?<![\w/.-])\d{{1,2}}([-/.])\d{{1,2}}\1(?:\d{{4}}|\d\d){_END}{_TIME_AFTER}",
+        trigger=r"\b\d{1,2}[-/.]\d{1,2}[-/.]\d\d",
+        reach=10,
+        score=0.5,
+        reason="date, year last",
+        check=dates.year_last,
+        confirmed=0.75,
+    ),
+    Pattern(
+        id="date.day-month",
+        type=entities.DATE_TIME,
+        regex=(
+            rf"(?<![\w/.-]){_DAY}(?:[ -](?:of )?|\. ?){_MONTH}(?!\w)\.?"
+            rf"(?:(?:,? |-)(?:1[89]|20|21)\d\d(?!\d)|-\d\d(?!\d))?{_TIME_AFTER}"
+        ),
+        trigger=rf"\d(?:st|nd|rd|th)?(?:[ -]|\. ?)(?:of )?{_MONTH}\b",
+        reach=24,
+        ignore_case=True,
+        score=0.5,
+        reason="date with the month's name",
+        check=dates.named_month,
+        confirmed=0.85,
+    ),
+    Pattern(
+        id="date.month-day",
+        type=entities.DATE_TIME,
+        regex=rf"(?<!\w){_MONTH}\.?[ -]{_DAY}(?!\d|[.,]\d|:)(?:,? (?:1[89]|20|21)\d\d(?!\d))?{_TIME_AFTER}",
+        trigger=rf"\b{_MONTH}\.?[ -]\d",
+        reach=14,
+        ignore_case=True,
+        score=0.5,
+        reason="date with the month's name",
+        check=dates.named_month,
+        confirmed=0.85,
+    ),
+    Pattern(
+        id="date.month-year",
+        type=entities.DATE_TIME,
+        regex=rf"(?<!\w){_MONTH}\.?,?[ -](?:of )?(?:1[89]|20|21)\d\d(?!\w|[.,]\d)",
+        trigger=rf"\b{_MONTH}\.?,?[ -](?:of )?\d\d\d\d",
+        reach=24,
+        ignore_case=True,
+        score=0.8,
+        reason="month and year",
+    ),
+    Pattern(
+        id="date.year",
+        type=entities.DATE_TIME,
+        regex=r"(?<![\w$€£#/.,:+-])(?:19\d\d|20[0-4]\d)(?:-(?:(?:19|20)\d\d|\d\d))?(?!\w|[,.:]\d|[/-])",
+        trigger=r"\b(?:19|20)\d\d\b",
+        reach=6,
+        score=0.5,
+        reason="year",
+    ),
+    Pattern(
+        id="date.month-figures",
+        type=entities.DATE_TIME,
+        regex=r"(?<![\w/.-])(?:0?[1-9]|1[0-2])/(?:19|20)\d\d(?![\w/])",
+        trigger=r"\b\d{1,2}/(?:19|20)\d\d\b",
+        reach=9,
+        score=0.5,
+        reason="month and year in figures",
+    ),
+    Pattern(
+        id="date.two-figures",
+        type=entities.DATE_TIME,
+        regex=r"(?<![\w/.-])\d{1,2}/\d{1,2}(?![\w/])",
+        trigger=r"\b\d{1,2}/\d{1,2}\b",
+        reach=7,
+        score=0.1,
+        reason="two figures that can be day and month",
+        check=dates.two_figures,
+        lift=0.45,
+    ),
+    Pattern(
+        id="date.weekday",
+        type=entities.DATE_TIME,
+        regex=r"(?<!\w)(?:mon|tues|wednes|thurs|fri|satur|sun)day(?!\w)",
+        trigger=r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
+        reach=10,
+        ignore_case=True,
+        score=0.6,
+        reason="day of the week",
+    ),
+    Pattern(
+        id="date.clock",
+        type=entities.DATE_TIME,
+        regex=rf"(?<![\w:.]){_CLOCK}(?![\w:]|\.\d)",
+        trigger=r"\b\d{1,2}:[0-5]\d\b",
+        reach=6,
+        ignore_case=True,
+        score=0.4,
+        reason="time of day",
+        lift=0.2,
+    ),
+    Pattern(
+        id="date.clock-12",
+        type=entities.DATE_TIME,
+        regex=r"(?<![\w:.])(?:1[0-2]|0?[1-9])(?::[0-5]\d)? ?[ap](?:\.m\.|m)(?!\w)",
+        trigger=r"\d ?[ap]\.?m\b",
+        reach=10,
+        ignore_case=True,
+        score=0.6,
+        reason="time of day",
+    ),
+)
