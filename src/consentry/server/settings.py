@@ -81,8 +81,8 @@ class StoreSettings(Section):
     """Where state is kept."""
 
     url: SecretRef | None = None
-    """`sqlite:///PATH` or `postgresql://…`, by reference (`env:NAME`) where it holds a password. Without it, SQLite in the
-    data directory."""
+    """`sqlite:///PATH` or `postgresql://…`, by reference (`env:NAME`) where it holds a password. Without it, SQLite in
+    the data directory."""
 
 
 class LedgerSettings(Section):

@@ -1,0 +1,281 @@
+"""Everything that others ask of identity: one object per store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from sqlalchemy import select
+
+from consentry.actions import Kind
+from consentry.identity import agents, groups, people, rows, sessions, tokens
+from consentry.identity.emails import email_key
+from consentry.identity.errors import NotSignedIn, UnknownAgent, UnknownPerson
+from consentry.identity.model import (
+    ADMINISTRATORS,
+    AgentRecord,
+    Identity,
+    Invitation,
+    NewAgentToken,
+    Session,
+    SessionRecord,
+    SignedIn,
+    TokenKind,
+)
+from consentry.identity.secret import digest, kind_of, mint
+from consentry.identity.sessions import Lifetimes
+from consentry.policy.model import Person
+from consentry.store import Store, Tx, tables
+
+T = TypeVar("T")
+
+CACHED_MS = 5_000
+MAX_CACHED = 10_000
+
+
+class Directory:
+    """Persons, groups, agents, sessions.
+
+    `by` is the id of the person who asks; `None` is the installation itself (the first start, a command beside the
+    data). Every change checks in its own transaction that `by` may, and is recorded there.
+    """
+
+    def __init__(self, store: Store, lifetimes: Lifetimes = Lifetimes()) -> None:  # noqa: B008 (frozen)
+        self._store = store
+        self._lifetimes = lifetimes
+        self._cache: dict[bytes, tuple[Session, int]] = {}
+        self._roster = -1
+        self._stale = True
+        self._ahead_ms = 0
+        self._stop = store.listen(self._on_commit)
+
+    def close(self) -> None:
+        """Stop listening to the store."""
+        self._stop()
+
+    # Who somebody is.
+
+    async def authenticate(self, token: str) -> Session:
+        """Who a bearer token is. Raises `NotSignedIn`.
+
+        Agents' tokens are remembered for as long as the roster stays as it is: every end of a token, and every change
+        to people and agents, makes a new version of the roster. Whether it is new is asked again after every commit of
+        any process on this store. Persons' tokens are looked up each time.
+        """
+        kind = kind_of(token)
+        if kind is None or kind is TokenKind.LINK:
+            raise NotSignedIn("the token is unknown, ended or expired: sign in again, or ask for a new one")
+        hashed = digest(token)
+        if kind is TokenKind.PERSON:
+            return await self._person(hashed)
+        if self._stale:
+            await self._refresh()
+        found = self._cache.get(hashed)
+        if found is not None and self._now_ms() < found[1]:
+            return found[0]
+        return await self._remember(hashed)
+
+    async def _remember(self, hashed: bytes) -> Session:
+        def look(tx: Tx) -> tuple[Session, int, int]:
+            return sessions.resolve(tx, hashed), tx.versions.roster, tx.now_ms
+
+        session, roster, now_ms = await self._store.read(look)
+        self._ahead_ms = now_ms - _clock_ms()
+        if roster == self._roster:
+            until = now_ms + CACHED_MS
+            if len(self._cache) >= MAX_CACHED:
+                self._cache.clear()
+            self._cache[hashed] = (session, min(until, session.expires_at_ms or until))
+        return session
+
+    async def _refresh(self) -> None:
+        self._stale = False
+        try:
+            roster = await self._store.read(lambda tx: tx.versions.roster)
+        except BaseException:
+            self._stale = True
+            raise
+        if roster != self._roster:
+            self._cache.clear()
+            self._roster = roster
+
+    def _now_ms(self) -> int:
+        return _clock_ms() + self._ahead_ms
+
+    def _on_commit(self, _woken: Collection[str]) -> None:
+        self._stale = True
+
+    async def _person(self, hashed: bytes) -> Session:
+        session, now_ms = await self._store.read(lambda tx: (sessions.resolve(tx, hashed), tx.now_ms))
+        if session.expires_at_ms is not None and session.expires_at_ms - now_ms < self._lifetimes.idle_ms // 2:
+            await self._write(lambda tx: sessions.keep_alive(tx, hashed, self._lifetimes))
+        return session
+
+    async def sign_in(self, link_token: str) -> SignedIn:
+        """Use up a one-time link. Raises `NotSignedIn`."""
+        if kind_of(link_token) is not TokenKind.LINK:
+            raise NotSignedIn("this link is unknown, used or expired: ask an administrator for a new one")
+        token = mint(TokenKind.PERSON)
+        link, hashed = digest(link_token), digest(token)
+        session = await self._write(lambda tx: sessions.sign_in(tx, link, hashed, self._lifetimes))
+        return SignedIn(session, token)
+
+    async def exchange(self, actor_token: str, subject_token: str) -> SignedIn:
+        """A token for the agent acting for the subject (RFC 8693). Raises `InvalidExchange`."""
+        token = mint(TokenKind.EXCHANGED)
+        actor, subject, hashed = _digest(actor_token), _digest(subject_token), digest(token)
+        session = await self._write(lambda tx: sessions.exchange(tx, actor, subject, hashed, self._lifetimes))
+        return SignedIn(session, token)
+
+    async def sign_out(self, by: Session, session_id: str) -> None:
+        """End a session. Raises `UnknownSession`."""
+        await self._write(lambda tx: sessions.close(tx, by, session_id))
+
+    async def sessions(self, subject: str | None = None) -> tuple[SessionRecord, ...]:
+        """The sessions that hold."""
+        return await self._store.read(lambda tx: tokens.open_sessions(tx, subject))
+
+    # Persons.
+
+    async def invite(
+        self, by: str | None, email: str, *, name: str | None = None, groups: tuple[str, ...] = ()
+    ) -> Invitation:
+        """A one-time sign-in link for a person, who is made where there is none."""
+        token = mint(TokenKind.LINK)
+
+        def run(tx: Tx) -> Invitation:
+            until = tx.now_ms + self._lifetimes.link_ms
+            person, new = people.invite(tx, by, email, name=name, groups=groups, token=token, expires_at_ms=until)
+            return Invitation(person.id, person.email, token, until, new)
+
+        return await self._write(run)
+
+    async def first_administrator(self, email: str) -> Invitation | None:
+        """Make the first administrator, where nobody may administer; `None` where somebody may."""
+        token = mint(TokenKind.LINK)
+
+        def run(tx: Tx) -> Invitation | None:
+            tx.roster_changed()
+            if rows.count_administrators(tx):
+                return None
+            until, groups = tx.now_ms + self._lifetimes.link_ms, (ADMINISTRATORS,)
+            person, new = people.invite(tx, None, email, name=None, groups=groups, token=token, expires_at_ms=until)
+            return Invitation(person.id, person.email, token, until, new)
+
+        if await self._store.read(rows.count_administrators):
+            return None
+        return await self._write(run)
+
+    async def administrator_awaited(self) -> Person | None:
+        """The only administrator, where nobody has ever signed in as one: whose link may be printed again."""
+
+        def run(tx: Tx) -> Person | None:
+            if rows.count_administrators(tx) != 1:
+                return None
+            members, token = tables.memberships.c, tables.tokens.c
+            query = select(members.person_id).where(members.group_name == ADMINISTRATORS)
+            person = next(
+                p for p in (rows.canonical_person(tx, row.person_id) for row in tx.execute(query).all()) if p.active
+            )
+            opened = select(token.kind).where(token.subject_id == person.id, token.kind == TokenKind.PERSON.value)
+            return None if tx.execute(opened.limit(1)).first() else person
+
+        return await self._store.read(run)
+
+    async def people(self) -> tuple[Person, ...]:
+        """Everybody, merged records too, in order of making."""
+        query = select(tables.persons).order_by(tables.persons.c.id)
+        return await self._store.read(lambda tx: tuple(rows.person_of(row) for row in tx.execute(query)))
+
+    async def person(self, id_or_email: str) -> Person:
+        """The one person behind an id or an address. Raises `UnknownPerson`."""
+
+        def run(tx: Tx) -> Person:
+            if "@" not in id_or_email:
+                return rows.canonical_person(tx, id_or_email)
+            found = rows.find_person(tx, email_key(id_or_email))
+            if found is None:
+                raise UnknownPerson("there is no person with this address: see `consentry people list`")
+            return found
+
+        return await self._store.read(run)
+
+    async def disable(self, by: str | None, person: str, reason: str | None = None) -> Person:
+        return await self._write(lambda tx: people.disable(tx, by, person, reason))
+
+    async def enable(self, by: str | None, person: str, reason: str | None = None) -> Person:
+        return await self._write(lambda tx: people.enable(tx, by, person, reason))
+
+    async def merge(self, by: str | None, person: str, into: str, reason: str | None = None) -> Person:
+        """Say that two records are one human. It cannot be undone."""
+        return await self._write(lambda tx: people.merge(tx, by, person, into, reason))
+
+    async def link(self, by: str | None, person: str, kind: str, issuer: str, subject: str) -> Identity:
+        """Link an identity elsewhere to a person. Raises `IdentityTaken`."""
+        return await self._write(lambda tx: people.link(tx, by, person, kind, issuer, subject))
+
+    async def unlink(self, by: str | None, identity: str, reason: str | None = None) -> Identity:
+        return await self._write(lambda tx: people.unlink(tx, by, identity, reason))
+
+    async def identities(self, person: str | None = None) -> tuple[Identity, ...]:
+        return await self._store.read(lambda tx: people.identities(tx, person))
+
+    async def by_identity(self, kind: str, issuer: str, subject: str) -> Person | None:
+        """The active person behind a chat user, an OIDC subject and the like; `None` for everybody else."""
+        return await self._store.read(lambda tx: people.find_by_identity(tx, kind, issuer, subject))
+
+    # Groups.
+
+    async def add_to_group(self, by: str | None, group: str, person: str) -> None:
+        await self._write(lambda tx: groups.add(tx, by, group, person))
+
+    async def remove_from_group(self, by: str | None, group: str, person: str) -> None:
+        await self._write(lambda tx: groups.remove(tx, by, group, person))
+
+    # Agents.
+
+    async def create_agent(self, by: str | None, name: str, owner: str, kind: Kind = Kind.AGENT) -> NewAgentToken:
+        """An agent or service with its token, which is shown once."""
+        token = mint(TokenKind.AGENT)
+        return NewAgentToken(await self._write(lambda tx: agents.create(tx, by, name, owner, kind, token)), token)
+
+    async def rotate_agent(self, by: str | None, agent: str) -> NewAgentToken:
+        token = mint(TokenKind.AGENT)
+        return NewAgentToken(await self._write(lambda tx: agents.rotate(tx, by, agent, token)), token)
+
+    async def revoke_agent(self, by: str | None, agent: str, reason: str | None = None) -> AgentRecord:
+        return await self._write(lambda tx: agents.revoke(tx, by, agent, reason))
+
+    async def change_agent_owner(
+        self, by: str | None, agent: str, owner: str, reason: str | None = None
+    ) -> AgentRecord:
+        return await self._write(lambda tx: agents.change_owner(tx, by, agent, owner, reason))
+
+    async def agents(self) -> tuple[AgentRecord, ...]:
+        return await self._store.read(agents.every)
+
+    async def agent(self, id_or_name: str) -> AgentRecord:
+        """Raises `UnknownAgent`."""
+        for one in await self.agents():
+            if id_or_name in (one.id, one.name):
+                return one
+        raise UnknownAgent("there is no such agent: see `consentry agents list`")
+
+    async def _write(self, operation: Callable[[Tx], T]) -> T:
+        try:
+            return await self._store.write(operation)
+        finally:
+            self._stale = True
+
+
+def _clock_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _digest(token: str) -> bytes:
+    """The hash of what may be no token at all; nothing is stored under it then."""
+    try:
+        return digest(token)
+    except UnicodeEncodeError:
+        return b""

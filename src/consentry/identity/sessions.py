@@ -1,0 +1,191 @@
+"""Sessions: signing in by a one-time link, who a token is now, exchanging tokens, signing out. Functions of a `Tx`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from consentry.actions import Actor, InvalidAction, Kind
+from consentry.consent.errors import NotAllowed
+from consentry.identity import rows
+from consentry.identity.errors import InvalidExchange, NotSignedIn, UnknownPerson, UnknownSession
+from consentry.identity.model import ADMINISTRATORS, Session, TokenKind
+from consentry.identity.secret import session_id
+from consentry.identity.tokens import end, find_session, find_token, insert_token, prolong, use_up
+from consentry.ledger.entry import format_time
+from consentry.policy.model import Assurance
+from consentry.store import Tx, tables
+from consentry.store.record import record
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long what holds, in milliseconds: `identity.*` of the settings."""
+
+    link_ms: int = 4 * 3_600_000
+    idle_ms: int = 12 * 3_600_000
+    session_ms: int = 7 * 86_400_000
+    exchanged_ms: int = 3_600_000
+
+
+def sign_in(tx: Tx, link: bytes, hashed: bytes, lifetimes: Lifetimes) -> Session:
+    """Use up a one-time link and open a person's session. Raises `NotSignedIn`, the same for every reason."""
+    row = use_up(tx, link, TokenKind.LINK)
+    if row is None:
+        raise NotSignedIn("this link is unknown, used or expired: ask an administrator for a new one")
+    person = rows.canonical_person(tx, row.subject_id)
+    if not person.active:
+        raise NotSignedIn("this link is unknown, used or expired: ask an administrator for a new one")
+    return open_person_session(tx, person.id, hashed, Assurance.SESSION, lifetimes, channel="link")
+
+
+def open_person_session(
+    tx: Tx, person: str, hashed: bytes, assurance: Assurance, lifetimes: Lifetimes, *, channel: str
+) -> Session:
+    """A new session of a person who has proved who they are."""
+    expires = tx.now_ms + min(lifetimes.idle_ms, lifetimes.session_ms)
+    insert_token(tx, hashed, TokenKind.PERSON, person, expires_at_ms=expires, assurance=assurance)
+    session = Session(session_id(hashed), Kind.PERSON, person, Actor(Kind.PERSON, person), assurance, expires)
+    record(
+        tx,
+        "session.opened",
+        {"session": session.id, "person": person, "assurance": assurance.rank, "channel": channel},
+    )
+    return session
+
+
+def resolve(tx: Tx, hashed: bytes) -> Session:
+    """Who a token is now. Every link of its chain must still hold. Raises `NotSignedIn`.
+
+    The message does not say why: a caller must not learn whether a token ever was one.
+    """
+    session = _resolve(tx, hashed, depth=0)
+    if session is None:
+        raise NotSignedIn("the token is unknown, ended or expired: sign in again, or ask for a new one")
+    return session
+
+
+def _resolve(tx: Tx, hashed: bytes, *, depth: int) -> Session | None:
+    row = find_token(tx, hashed)
+    if row is None or depth > 8:
+        return None
+    name, expires = session_id(hashed), row.expires_at
+    if row.kind == TokenKind.PERSON.value:
+        return _person_session(tx, name, row)
+    if row.kind == TokenKind.AGENT.value:
+        kind = _agent_kind(tx, row.subject_id)
+        return None if kind is None else Session(name, kind, row.subject_id, Actor(kind, row.subject_id), None, expires)
+    if row.kind == TokenKind.EXCHANGED.value:
+        actor, parents = rows.load_actor(row.actor)
+        if any(_resolve(tx, parent, depth=depth + 1) is None for parent in parents):
+            return None
+        return Session(name, actor.kind, actor.id, actor, None, expires)
+    return None
+
+
+def _person_session(tx: Tx, name: str, row: rows.AnyRow) -> Session | None:
+    try:
+        person = rows.canonical_person(tx, row.subject_id)
+    except UnknownPerson:
+        return None
+    if not person.active:
+        return None
+    return Session(
+        name, Kind.PERSON, person.id, Actor(Kind.PERSON, person.id), Assurance(row.assurance), row.expires_at
+    )
+
+
+def _agent_kind(tx: Tx, agent_id: str) -> Kind | None:
+    """The kind of an agent that may act: not revoked, and owned by somebody who answers for it."""
+    row = tx.execute(select(tables.agents).where(tables.agents.c.id == agent_id)).one_or_none()
+    if row is None or not row.active or not rows.canonical_person(tx, row.owner_id).active:
+        return None
+    return Kind(row.kind)
+
+
+def keep_alive(tx: Tx, hashed: bytes, lifetimes: Lifetimes) -> None:
+    """Move the idle limit of a person's session that is in use; never past its absolute one."""
+    row = find_token(tx, hashed)
+    if row is not None and row.kind == TokenKind.PERSON.value:
+        expires = min(tx.now_ms + lifetimes.idle_ms, row.created_at + lifetimes.session_ms)
+        if expires > row.expires_at:
+            prolong(tx, hashed, expires)
+
+
+def exchange(tx: Tx, actor_token: bytes, subject_token: bytes, hashed: bytes, lifetimes: Lifetimes) -> Session:
+    """A token for an agent that acts for the subject (RFC 8693). Raises `InvalidExchange`.
+
+    It is an agent's session, whatever the subject's was, and it ends with either of the two that it came from.
+    """
+    agent, subject = _resolve(tx, actor_token, depth=0), _resolve(tx, subject_token, depth=0)
+    if agent is None or find_token(tx, actor_token).kind != TokenKind.AGENT.value:  # type: ignore[union-attr]
+        raise InvalidExchange("`actor_token` must be an agent's own token that holds")
+    if subject is None:
+        raise InvalidExchange("`subject_token` must be a token that holds")
+    if any(link.id == agent.subject for link in subject.actor.links()):
+        raise InvalidExchange("`subject_token` already has this agent in its chain")
+    try:
+        actor = Actor(agent.kind, agent.subject, subject.actor)
+    except InvalidAction:
+        raise InvalidExchange("`subject_token` has a chain that is too long to act for") from None
+    expires = min(
+        one for one in (tx.now_ms + lifetimes.exchanged_ms, subject.expires_at_ms, agent.expires_at_ms) if one
+    )
+    insert_token(
+        tx,
+        hashed,
+        TokenKind.EXCHANGED,
+        agent.subject,
+        expires_at_ms=expires,
+        actor=actor,
+        parents=(actor_token, subject_token),
+    )
+    session = Session(session_id(hashed), actor.kind, actor.id, actor, None, expires)
+    record(
+        tx,
+        "session.opened",
+        {
+            "session": session.id,
+            "agent": agent.subject,
+            "expires": _time(expires),
+            "chain": [link.id for link in actor.links()],
+        },
+    )
+    return session
+
+
+def close(tx: Tx, by: Session, name: str) -> None:
+    """End a session: one's own, an agent's that one owns, or any as an administrator. Raises `UnknownSession`."""
+    row = find_session(tx, name)
+    if row is None or row.kind == TokenKind.LINK.value or not _may_close(tx, by, row):
+        raise UnknownSession("there is no such session of yours")
+    if row.ended_at is None:
+        tx.roster_changed()
+        end(tx, row, by.subject)
+
+
+def _may_close(tx: Tx, by: Session, row: rows.AnyRow) -> bool:
+    if row.subject_id == by.subject or session_id(row.hash) == by.id:
+        return True
+    if by.kind is not Kind.PERSON:
+        return False
+    person = rows.canonical_person(tx, by.subject)
+    if row.kind == TokenKind.PERSON.value:
+        own = rows.canonical_person(tx, row.subject_id).id == person.id
+    else:
+        own = rows.canonical_person(tx, rows.load_agent(tx, row.subject_id).owner).id == person.id
+    return own or (person.active and rows.is_member(tx, ADMINISTRATORS, person.id))
+
+
+def require_person(session: Session) -> str:
+    """The person behind a session. Raises `NotAllowed` for agents and services."""
+    if session.kind is not Kind.PERSON:
+        raise NotAllowed("this is for persons: sign in as one")
+    return session.subject
+
+
+def _time(at_ms: int) -> str:
+    from datetime import UTC, datetime
+
+    return format_time(datetime.fromtimestamp(at_ms / 1000, UTC))
