@@ -15,11 +15,14 @@ import orjson
 
 from consentry.errors import ConsentryError, InvalidInput
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = Mapping[str, Json]
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader holds exactly (RFC 7493, section 2.2)."""
+
+_FIRST_EXPONENT = 1e21
+"""From here on RFC 8785 writes numbers with an exponent, so that no reader takes them for integers."""
 
 MAX_DEPTH = 64
 
@@ -42,7 +45,7 @@ def parse(data: bytes | str, *, what: str = "body", limit: int = 1 << 20) -> Jso
 
     `what` names the input in errors; `limit` is in bytes. Raises `NotExact`, `TooLarge` or `InvalidInput`.
     """
-    if len(data) > limit:
+    if len(data) > limit or (isinstance(data, str) and len(data.encode("utf-8", "surrogatepass")) > limit):
         raise TooLarge(f"`{what}` is larger than {limit} bytes: send less, or raise `limits.body`")
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
@@ -58,6 +61,8 @@ def parse(data: bytes | str, *, what: str = "body", limit: int = 1 << 20) -> Jso
     except ValueError:  # an integer of more digits than Python converts
         raise NotExact(f"`{what}` holds a number beyond 2^53: send it as a string") from None
     _check(value, what, 0)
+    if isinstance(data, str) or "\\u" in text:
+        _refuse_surrogates(value, what)
     return value
 
 
@@ -111,6 +116,10 @@ def _check(value: object, what: str, depth: int) -> bool:
     if kind is float:
         if not math.isfinite(value):  # type: ignore[arg-type]
             raise NotExact(f"`{what}` is not a finite number")
+        if MAX_INTEGER < abs(value) < _FIRST_EXPONENT:  # type: ignore[arg-type]
+            raise NotExact(
+                f"`{what}` is a number beyond 2^53: send it as a string"
+            )  # it would be written as an integer
         return False
     if depth >= MAX_DEPTH:
         raise NotExact(f"`{what}` nests deeper than {MAX_DEPTH} levels")
@@ -129,7 +138,17 @@ def _check(value: object, what: str, depth: int) -> bool:
             if type(item) is not str and not _check(item, what, depth + 1):
                 plain = False
         return plain
+    if isinstance(value, Mapping):  # orjson knows only `dict`; our own writer knows every mapping
+        _check(dict(value), what, depth)
+        return False
     raise NotExact(f"`{what}` holds {kind.__name__}, which is not JSON: encode bytes with `encode_bytes`")
+
+
+def _refuse_surrogates(value: Json, what: str) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotExact(f"`{what}` holds a lone surrogate, which is no character") from None
 
 
 def encode_bytes(data: bytes) -> dict[str, Json]:
