@@ -48,6 +48,8 @@ class Audit:
 
 
 Visit: TypeAlias = Callable[[int, bytes], None]
+_Roots: TypeAlias = tuple[bytes, bytes]
+"""The root of one full tile, as its entries and as its stored hashes give it."""
 
 
 def audit_tiles(reader: TileReader, size: int, sizes: Collection[int], visit: Visit) -> Audit:
@@ -65,7 +67,7 @@ class _Auditor:
     entry_tree: Frontier = field(default_factory=Frontier)
     """The compact range over the roots of full tiles: 256 leaves count as one."""
     tile_tree: Frontier = field(default_factory=Frontier)
-    rows: list[list[bytes]] = field(default_factory=list)
+    rows: list[list[_Roots]] = field(default_factory=list)
     """For each level over 0, the hashes of its tile that is not yet complete."""
 
     def run(self) -> Audit:
@@ -113,11 +115,12 @@ class _Auditor:
             self.audit.by_tiles[size] = other.extend(by_tile[: size - first]).root()
         if len(by_entries) == TILE_WIDTH:
             full = tile_root(by_entries)
+            other_full = full if by_tile == by_entries else tile_root(by_tile)
             self.entry_tree = self.entry_tree.append(full)
-            self.tile_tree = self.tile_tree.append(full if by_tile == by_entries else tile_root(by_tile))
-            self._climb(1, full)
+            self.tile_tree = self.tile_tree.append(other_full)
+            self._climb(1, (full, other_full))
 
-    def _climb(self, level: int, full: bytes) -> None:
+    def _climb(self, level: int, full: _Roots) -> None:
         """A tile became full: its root stands in the level above, which may become full in turn."""
         if len(self.rows) < level:
             self.rows.append([])
@@ -125,18 +128,19 @@ class _Auditor:
         row.append(full)
         if len(row) == TILE_WIDTH:
             self._check_inner(level, row)
-            self._climb(level + 1, tile_root(row))
+            by_entries, by_tiles = zip(*row, strict=True)
+            self._climb(level + 1, (tile_root(by_entries), tile_root(by_tiles)))
             row.clear()
 
-    def _check_inner(self, level: int, row: list[bytes]) -> None:
-        """Compare an inner tile with the roots of the tiles below it."""
+    def _check_inner(self, level: int, row: list[_Roots]) -> None:
+        """Compare an inner tile with the roots below it: an inner hash is at fault where it fits neither of the two."""
         count = self.entry_tree.size >> (8 * (level - 1))
         name = TileName(level, (count - 1) // TILE_WIDTH, len(row))
         stored = self._stored(name)
         if stored is None:
             return
         for place, (ours, theirs) in enumerate(zip(row, stored, strict=True)):
-            if ours != theirs:
+            if theirs not in ours:
                 where, message = f"{name.path} hash {place}", "is not the root of the tile below it"
                 self._add(self.audit.findings, tampered("tile_changed", where, message))
 

@@ -163,17 +163,16 @@ class _ZipReader:
 @contextmanager
 def _open_tar(path: Path) -> Iterator[TileReader]:
     """An uncompressed tar, indexed once. A compressed one would be unpacked anew for each step back: it is refused."""
-    try:
-        archive = tarfile.open(path, "r:")  # noqa: SIM115 - closed by the `with` below, once its index could be read
-        members = [member for member in archive if member.isreg()]
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        raise ReceiptInvalid("bundle: neither a directory nor a whole `.zip` or uncompressed `.tar` archive") from error
-    with archive:
+    with path.open("rb") as file:
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                members = [member for member in archive if member.isreg()]
+        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            raise ReceiptInvalid("bundle: neither a directory nor a `.zip` or uncompressed `.tar` archive") from error
         places = {member.name: (member.offset_data, member.size) for member in members}
         if len(places) != len(members):
             raise ReceiptInvalid("bundle: the tar archive holds two files of one name")
-        with path.open("rb") as file:
-            yield _TarReader(file.fileno(), places)
+        yield _TarReader(file.fileno(), places)
 
 
 @dataclass(frozen=True, slots=True)

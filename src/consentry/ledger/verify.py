@@ -120,7 +120,7 @@ def verify_path(path: Path, key_file: Path | None, known: Sequence[bytes] = ()) 
     Without a key file all else is checked, and the outcome is at best unverifiable. Never raises for what a file holds.
     """
     try:
-        keys = parse_keys(key_file.read_text("utf-8")) if key_file is not None else None
+        keys = _read_keys(key_file) if key_file is not None else None
     except (NoteInvalid, OSError, UnicodeDecodeError):
         return Report("key", "", 0, (unverifiable("key_unreadable", "key", "the key file is missing or malformed"),))
     if path.is_file() and _looks_like_json(path):
@@ -133,6 +133,12 @@ def verify_path(path: Path, key_file: Path | None, known: Sequence[bytes] = ()) 
     except (LedgerError, OSError) as error:
         message = str(error) if isinstance(error, LedgerError) else "a file cannot be read"
         return Report("path", "", 0, (unverifiable("unreadable", "path", message),))
+
+
+def _read_keys(path: Path) -> tuple[LogKey, ...]:
+    if not path.is_file():
+        raise NoteInvalid("key file: not a file")
+    return parse_keys(path.read_text("utf-8"))
 
 
 def _verify_files(reader: TileReader, keys: Sequence[LogKey] | None, known: Sequence[bytes]) -> Report:
@@ -223,7 +229,7 @@ class _EntryChecker:
         if index in self.disclosed:
             self.disclosed[index].append(entry)
         if not self.rules.whole_log:
-            self.actions.add(entry.text("action"))
+            self.actions.update({entry.text("action")} - {""})
         found = self.rules.read(index, entry)
         if found and len(self.findings) < MAX_FINDINGS:
             self.findings += found
