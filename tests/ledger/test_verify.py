@@ -74,15 +74,14 @@ def test_one_bit_changed_in_a_tile_names_the_tile(log: Any, path: str) -> None:
     assert found(report) == [("tile_changed", f"{path} hash 1")]
 
 
-def test_one_bit_changed_in_a_checkpoint_names_the_checkpoint(log: Any) -> None:
-    files = log.bundle((256,))
-    for path in ("checkpoint", "checkpoints/256"):
+def test_one_bit_changed_in_a_checkpoint_names_the_checkpoint(log_of: Any, story: Any) -> None:
+    log = log_of(story("act1"))
+    files = log.bundle((3,))
+    for path in ("checkpoint", "checkpoints/3"):
         for bit in range(len(files[path]) * 8):
             report = check({**files, path: flip(files[path], bit)}, log.keys)
             assert report.exit_code in (5, 6)
             assert path in [f.where for f in report.findings]
-            if bit > 4000:
-                break
 
 
 def test_every_changed_byte_of_a_small_bundle_is_noticed(log_of: Callable[..., Any], story: Callable[..., Any]) -> None:
