@@ -110,7 +110,7 @@ BASE = {"actor": ANA, "operation": "shell.exec", "resource": "web-1", "arguments
     ],
 )
 def test_b3_two_spellings_are_two_actions(change: dict[str, object]) -> None:
-    assert Action(**{**BASE, **change}).digest != Action(**BASE).digest  # type: ignore[arg-type]
+    assert Action(**{**BASE, **change}).digest != Action(**BASE).digest
 
 
 def test_b3_composed_and_decomposed_letters_stay_apart() -> None:
@@ -128,7 +128,7 @@ def test_b3_composed_and_decomposed_letters_stay_apart() -> None:
     ],
 )
 def test_b4_arguments_and_context_are_opaque(smuggled: dict[str, object]) -> None:
-    action = Action(ANA, "dataset.export", "s3://x", arguments=smuggled, context=smuggled)  # type: ignore[arg-type]
+    action = Action(ANA, "dataset.export", "s3://x", arguments=smuggled, context=smuggled)
     plain = Action(ANA, "dataset.export", "s3://x")
     assert (action.actor, action.operation, action.resource) == (plain.actor, plain.operation, plain.resource)
     assert action.digest != plain.digest
@@ -137,13 +137,13 @@ def test_b4_arguments_and_context_are_opaque(smuggled: dict[str, object]) -> Non
 
 def test_an_action_cannot_be_changed_after_it_was_named() -> None:
     arguments: dict[str, object] = {"a": 1}
-    action = Action(ANA, "dataset.read", "x", arguments=arguments)  # type: ignore[arg-type]
+    action = Action(ANA, "dataset.read", "x", arguments=arguments)
     arguments["a"] = 2
     assert action.arguments == {"a": 1}
     with pytest.raises(TypeError):
-        action.arguments["a"] = 2  # type: ignore[index]
+        action.arguments["a"] = 2
     with pytest.raises(dataclasses.FrozenInstanceError):
-        action.resource = "y"  # type: ignore[misc]
+        action.resource = "y"
 
 
 def test_what_runs_is_read_from_the_canonical_bytes() -> None:
@@ -199,7 +199,7 @@ def test_an_operand_is_named_once() -> None:
 )  # fmt: skip
 def test_what_has_no_exact_form_makes_no_action(field: dict[str, object]) -> None:
     with pytest.raises(NotExact):
-        Action(**{**BASE, **field})  # type: ignore[arg-type]
+        Action(**{**BASE, **field})
 
 
 def chain(length: int) -> Actor:
@@ -234,7 +234,7 @@ def test_actors_read_back(actor: Actor) -> None:
 )  # fmt: skip
 def test_malformed_actors_are_refused(value: object) -> None:
     with pytest.raises(InvalidAction, match="actor"):
-        Actor.from_json(value)  # type: ignore[arg-type]
+        Actor.from_json(value)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_malformed_actors_are_refused(value: object) -> None:
 )  # fmt: skip
 def test_malformed_operands_are_refused(value: object) -> None:
     with pytest.raises(InvalidAction, match="operands"):
-        parse_operands(value)  # type: ignore[arg-type]
+        parse_operands(value)
 
 
 def test_operands_are_read() -> None:
@@ -269,7 +269,7 @@ def test_operands_are_read() -> None:
 def test_stored_bytes_that_are_not_canonical_are_refused(spoil: object) -> None:
     data = Action(ANA, "dataset.read", "x").canonical
     with pytest.raises(InvalidInput):
-        Action.from_canonical(spoil(data))  # type: ignore[operator]
+        Action.from_canonical(spoil(data))
 
 
 def test_stored_operands_out_of_order_are_refused() -> None:
