@@ -151,8 +151,9 @@ class Journal:
 
     def _open_segment(self) -> tuple[Path, int]:
         """A new file, complete with header and lock before it has its name: recovery never sees half of one."""
-        path = self._directory / f"{self._instance}.{self._segment:010d}.journal"
-        if _NAME.fullmatch(path.name) is None:
+        name = f"{self._instance}.{self._segment:010d}.journal"
+        path = self._directory / name
+        if _NAME.fullmatch(name) is None:
             raise LedgerError(f"journal: `{self._instance}` cannot be an instance: letters, digits, `_` and `-` only")
         beside = path.with_suffix(".new")
         try:
