@@ -167,10 +167,38 @@ class Grant:
     digest: str | None
     pattern: str | None
     signer: str | None
+    parent_id: str | None
     uses: int
     uses_left: int
     opened_at_ms: int
     expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestQuery:
+    """Which requests. With `person`, those that this person could decide come first. Pages go back by id."""
+
+    state: RequestState | None = None
+    person: str | None = None
+    resource: str | None = None
+    operation: str | None = None
+    before_id: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which actions; newest first. `actor` is the id of the link that presented the credential."""
+
+    operation: str | None = None
+    resource: str | None = None
+    actor: str | None = None
+    verdict: Verdict | None = None
+    state: ActionState | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    before_id: str | None = None
+    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -20,14 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from consentry.store import tables
 from consentry.store.migrate import is_current, upgrade
-from consentry.store.store import Listener, Operation, StoreUnavailable
+from consentry.store.store import Listener, News, Operation, StoreUnavailable
 from consentry.store.tx import Tx, Versions
 
 T = TypeVar("T")
 
 CHANNEL = "consentry_wake"
+EVERYTHING = "*"
 MAX_PAYLOAD = 7_000
-"""PostgreSQL refuses notifications of 8,000 bytes and more; longer lists become "look again"."""
+"""PostgreSQL refuses notifications of 8,000 bytes and more; longer lists become `EVERYTHING`."""
 RETRIES = 8
 MIGRATION_LOCK = 0x636F6E73
 
@@ -84,24 +86,29 @@ class PostgresStore:
         return lambda: self._listeners.remove(listener)
 
     async def _transact(self, operation: Operation[T]) -> T:
-        woken: set[str] = set()
+        changed: list[News] = []
 
         def run(connection: Connection) -> T:
             tx = self._tx(connection)
             result = operation(tx)
             tx.flush()
             _append(connection, tx)
-            woken.update(tx.wakes)
+            if tx.entries or tx.wakes or tx.grew:
+                changed.append(News(set(tx.wakes)))
             return result
 
         async with self._open().begin() as connection:
             result = await connection.run_sync(run)
-        if woken:
-            self._tell(woken)
+        for news in changed:
+            self._tell(news)
         return result
 
+    def clock_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self._offset_ms()
+
     def _tx(self, connection: Connection, *, reading: bool = False) -> Tx:
-        row = connection.execute(_VERSIONS).one()
+        # Held until the commit: policy and people cannot change between a check and what rests on it.
+        row = connection.execute(_VERSIONS if reading else _VERSIONS_HELD).one()
         return Tx(
             connection,
             now_ms=int(row.now_ms) + self._offset_ms(),
@@ -121,7 +128,7 @@ class PostgresStore:
                     connection.add_termination_listener(lambda _connection: lost.set())  # noqa: B023
                     await connection.add_listener(CHANNEL, self._on_notify)
                     self._connected.set()
-                    self._tell(set())
+                    self._tell(News(everything=True))
                     delay = 0.1
                     await lost.wait()
                 finally:
@@ -130,11 +137,12 @@ class PostgresStore:
             delay = min(delay * 2, 5.0)
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        self._tell(set(str(payload).split()))
+        words = str(payload).split()
+        self._tell(News(everything=True) if words == [EVERYTHING] else News(set(words)))
 
-    def _tell(self, woken: set[str]) -> None:
+    def _tell(self, news: News) -> None:
         for listener in list(self._listeners):
-            listener(woken)
+            listener(news)
 
     def _open(self) -> AsyncEngine:
         if self._engine is None:
@@ -145,6 +153,7 @@ class PostgresStore:
 _VERSIONS = text(
     "SELECT policy, roster, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms FROM versions"
 )
+_VERSIONS_HELD = text(f"{_VERSIONS.text} FOR SHARE")
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 
 
@@ -156,9 +165,9 @@ def _append(connection: Connection, tx: Tx) -> None:
             for one in tx.entries
         ]
         connection.execute(tables.ledger_outbox.insert(), rows)
-    if tx.entries or tx.wakes:
+    if tx.entries or tx.wakes or tx.grew:
         payload = " ".join(sorted(set(tx.wakes)))
-        payload = payload if len(payload) <= MAX_PAYLOAD else ""
+        payload = payload if len(payload) <= MAX_PAYLOAD else EVERYTHING
         connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
 
 

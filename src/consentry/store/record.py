@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from consentry.ledger.commit import commit
-from consentry.ledger.entry import FieldValue, encode_entry
+from consentry.ledger.entry import FieldValue, encode_entry, format_time
 from consentry.store import tables
 from consentry.store.tx import Tx
 
@@ -31,6 +32,11 @@ def record(
         if text is not None:
             full[name] = _seal(tx, name, text.encode("utf-8"), action_id, request_id)
     tx.append(encode_entry(entry_type, tx.time, full), action_id=action_id, request_id=request_id)
+
+
+def spell_time(at_ms: int) -> str:
+    """Milliseconds since the epoch as ledger entries spell a time."""
+    return format_time(datetime.fromtimestamp(at_ms / 1000, UTC))
 
 
 def derived_salt(seal: bytes, name: str) -> bytes:

@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 from consentry.ledger.merkle import Frontier, leaf_hash
 from consentry.store import tables
 from consentry.store.migrate import migrate
-from consentry.store.store import Listener, Operation, StoreUnavailable
+from consentry.store.store import Listener, News, Operation, StoreUnavailable
 from consentry.store.tx import Tx, Versions
 
 T = TypeVar("T")
@@ -99,6 +99,9 @@ class SqliteStore:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def clock_ms(self) -> int:
+        return self._clock_ms()
+
     # The writer.
 
     async def _run(self) -> None:
@@ -152,7 +155,7 @@ class SqliteStore:
         self._seen = max(self._seen, size)
         _deliver(results)
         if tx.wakes or tx.entries:
-            self._tell(set(tx.wakes))
+            self._tell(News(set(tx.wakes)))
 
     async def _begin(self, driver: sqlite3.Connection) -> None:
         try:
@@ -206,11 +209,11 @@ class SqliteStore:
         size, woken = await self.read(news)
         if size > self._seen:
             self._seen = size
-            self._tell(woken)
+            self._tell(News(woken))
 
-    def _tell(self, woken: set[str]) -> None:
+    def _tell(self, news: News) -> None:
         for listener in list(self._listeners):
-            listener(woken)
+            listener(news)
 
     # Connections.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from consentry.errors import Unavailable
@@ -10,7 +11,20 @@ from consentry.store.tx import Tx
 
 T = TypeVar("T")
 Operation = Callable[[Tx], T]
-Listener = Callable[[Collection[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a commit on any replica changed: `actions` to be woken; `everything` says that nobody knows, so look again.
+
+    News without either says that the ledger has grown.
+    """
+
+    actions: Collection[str] = ()
+    everything: bool = False
+
+
+Listener = Callable[[News], None]
 
 
 class StoreUnavailable(Unavailable):
@@ -41,7 +55,7 @@ class Store(Protocol):
         """Run an operation that only reads, against the newest committed state."""
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` on the event loop with the action ids that any replica woke, after each commit.
+        """Call `listener` on the event loop after each commit of any replica. Returns the way to stop."""
 
-        An empty collection says that something may have changed that is not known: look again. Returns the way to stop.
-        """
+    def clock_ms(self) -> int:
+        """About the database's time, without asking it. What is decided by time is decided with `Tx.now_ms`."""

@@ -158,6 +158,7 @@ requests = Table(
     Column("authors", Text, nullable=False),
     Column("obligations", Text, nullable=False),
     Column("policy_version", Text, nullable=False),
+    Column("shown", Text, nullable=False),
     Column("shown_digest", Text, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
@@ -196,6 +197,7 @@ grants = Table(
     Column("digest", Text),
     Column("pattern", Text),
     Column("signer", Text),
+    Column("parent_id", Text),
     Column("uses", Integer, nullable=False),
     Column("uses_left", Integer, nullable=False),
     Column("policy_version", Text, nullable=False),
@@ -271,6 +273,7 @@ ledger_state = Table(
     Column("id", SmallInteger, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("frontier", LargeBinary, nullable=False),
+    Column("tiled", BigInteger, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -284,6 +287,14 @@ ledger_outbox = Table(
     Column("request_id", Text),
 )
 """PostgreSQL only: entries committed with their transaction and not yet given their place in the tree."""
+
+journal_marks = Table(
+    "journal_marks",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+"""The last journal record of each instance that reached the ledger, noted in the same transaction."""
 
 ledger_tiles = Table(
     "ledger_tiles",

@@ -65,6 +65,7 @@ class Tx:
         self.now_ms = now_ms
         self.entries: list[PendingEntry] = []
         self.wakes: list[str] = []
+        self.grew = False
 
     @property
     def versions(self) -> Versions:
@@ -96,6 +97,10 @@ class Tx:
     def wake(self, action_id: str) -> None:
         """Tell whoever waits for this action, once the transaction is committed."""
         self.wakes.append(action_id)
+
+    def ledger_grew(self) -> None:
+        """Entries got their place without being appended here: tell who follows the ledger."""
+        self.grew = True
 
     def set_policy(self, version: str) -> None:
         self.execute(update(tables.versions).values(policy=version))

@@ -16,7 +16,7 @@ def upgrade() -> None:
     bind = op.get_bind()
     tables.metadata.create_all(bind)
     op.bulk_insert(tables.versions, [{"id": 1, "policy": "", "roster": 1, "instance": new_id("ins")}])
-    op.bulk_insert(tables.ledger_state, [{"id": 1, "size": 0, "frontier": Frontier().encode()}])
+    op.bulk_insert(tables.ledger_state, [{"id": 1, "size": 0, "frontier": Frontier().encode(), "tiled": 0}])
 
 
 def downgrade() -> None:

@@ -1,0 +1,280 @@
+"""Level L0: routine actions that policy allows outright, journaled before the effect and in the ledger soon after.
+
+The journal survives a killed process; a power failure can cost what was not drained yet, at most `DRAIN_SECONDS` of
+routine actions, and the gap is recorded at the next start. An action at L0 is claimed as it is submitted: the door
+performs it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import orjson
+from sqlalchemy import select, update
+
+from consentry.actions import new_id
+from consentry.consent.core import Core
+from consentry.consent.model import ActionState, Claim, Decision
+from consentry.consent.rows import dump, dump_reasons
+from consentry.consent.states import ClaimState
+from consentry.consent.submitting import Prepared, judged_fields, prepare, submit
+from consentry.errors import ConsentryError
+from consentry.ledger.entry import FieldValue, encode_entry
+from consentry.ledger.journal import MAX_RECORD_BYTES, Batch, Journal, recover
+from consentry.store import Store, Tx, tables
+from consentry.store.record import record, spell_time
+
+DRAIN_SECONDS = 0.05
+FRESH_MS = 100
+"""How old the knowledge of the policy version in force may be; older, and it is read again first."""
+log = logging.getLogger("consentry.journal")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    decision: Decision
+
+
+class Journaling:
+    """The journal of one gate, and what of it has not reached the ledger yet."""
+
+    def __init__(self, core: Core, store: Store, journal: Journal, instance: str) -> None:
+        self._core = core
+        self._store = store
+        self._journal = journal
+        self._instance = instance
+        self._held: dict[str, _Held] = {}
+        self._claims: dict[str, str] = {}
+        self._draining = asyncio.Lock()
+        self._more = asyncio.Event()
+        self._fresh_until = 0
+
+    @classmethod
+    async def open(cls, core: Core, store: Store, data_dir: Path, instance: str) -> Self:
+        """Recover what dead processes left, then start a journal for this one."""
+        directory = data_dir / "journal"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        loop = asyncio.get_running_loop()
+        marks = await store.read(_marks)
+
+        def hand_over(batch: Batch) -> None:
+            asyncio.run_coroutine_threadsafe(_as_coroutine(store, batch), loop).result()
+
+        await asyncio.to_thread(recover, directory, marks, hand_over)
+        return cls(core, store, Journal(directory, instance), instance)
+
+    async def submit(self, prepared: Prepared) -> Decision:
+        """Journal a routine action, claimed. Falls back to a transaction where policy or people may have changed."""
+        if self._store.clock_ms() >= self._fresh_until:
+            await self._refresh()
+        latest = self._core.policies.latest
+        if prepared.judgement.policy_version != latest.version or (
+            prepared.roster_version != self._core.directory.latest.version
+        ):
+            prepared = prepare(self._core, prepared.submission, self._store.clock_ms())
+        decision, data = _journaled(prepared, self._store.clock_ms(), self._core.settings.lease_ms)
+        if len(data) > MAX_RECORD_BYTES or decision.claim is None:
+            return await self._store.write(lambda tx: submit(tx, self._core, prepared, claim=True))
+        self._journal.append(data)
+        self._held[decision.action_id] = _Held(decision)
+        self._claims[decision.claim.id] = decision.action_id
+        self._more.set()
+        return decision
+
+    def decision(self, action_id: str) -> Decision | None:
+        """The decision on an action that is in the journal only."""
+        held = self._held.get(action_id)
+        return None if held is None else held.decision
+
+    async def drained(self, identifier: str) -> None:
+        """Return once the action or claim of this id is in the store, if it was journaled here."""
+        if identifier in self._held or identifier in self._claims:
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Move everything journaled so far into the ledger."""
+        loop = asyncio.get_running_loop()
+
+        def hand_over(batch: Batch) -> None:
+            asyncio.run_coroutine_threadsafe(_as_coroutine(self._store, batch), loop).result()
+
+        async with self._draining:
+            before = list(self._held)
+            await asyncio.to_thread(self._journal.drain, hand_over)
+            for action_id in before:
+                held = self._held.pop(action_id)
+                if held.decision.claim is not None:
+                    self._claims.pop(held.decision.claim.id, None)
+
+    async def drain_for_ever(self) -> None:
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            await asyncio.sleep(DRAIN_SECONDS)
+            try:
+                await self.drain()
+            except ConsentryError as error:
+                self._more.set()
+                log.warning("draining the journal failed", extra={"code": error.code})
+
+    async def close(self) -> None:
+        await self.drain()
+        loop = asyncio.get_running_loop()
+
+        def hand_over(batch: Batch) -> None:
+            asyncio.run_coroutine_threadsafe(_as_coroutine(self._store, batch), loop).result()
+
+        await asyncio.to_thread(self._journal.close, hand_over)
+
+    async def _refresh(self) -> None:
+        def look(tx: Tx) -> int:
+            self._core.policies.current(tx)
+            self._core.directory.current(tx)
+            return tx.now_ms + FRESH_MS
+
+        self._fresh_until = await self._store.read(look)
+
+
+async def _as_coroutine(store: Store, batch: Batch) -> None:
+    await store.write(lambda tx: _write(tx, batch))
+
+
+def _journaled(prepared: Prepared, now_ms: int, lease_ms: int) -> tuple[Decision, bytes]:
+    """The decision, and everything that its rows and entries are made of."""
+    judgement, submission = prepared.judgement, prepared.submission
+    claim = Claim(new_id("clm"), prepared.action_id, new_id("grt"), ClaimState.CLAIMED, now_ms, now_ms + lease_ms)
+    decision = Decision(
+        action_id=prepared.action_id,
+        digest=submission.action.digest,
+        verdict=judgement.verdict,
+        reasons=judgement.reasons,
+        obligations=judgement.obligations,
+        state=ActionState.CLAIMED,
+        policy_version=judgement.policy_version,
+        submitted_at_ms=now_ms,
+        grant_id=claim.grant_id,
+        claim=claim,
+    )
+    data = orjson.dumps(
+        {
+            "canonical": submission.action.canonical.decode("utf-8"),
+            "seal": prepared.seal.hex(),
+            "facts": dump(submission.facts.values),
+            "reason": submission.reason,
+            "actor": submission.action.actor.id,
+            "resource": submission.action.resource,
+            "reasons": dump_reasons(judgement.reasons),
+            "obligations": dump(judgement.obligations.to_json()),
+            "entry": judged_fields(prepared, judgement),
+            "claim": claim.id,
+            "grant": claim.grant_id,
+            "at": now_ms,
+            "lease": claim.lease_until_ms,
+        }
+    )
+    return decision, data
+
+
+def _marks(tx: Tx) -> dict[str, int]:
+    rows = tx.execute(select(tables.journal_marks.c.instance, tables.journal_marks.c.last)).all()
+    return {row.instance: row.last for row in rows}
+
+
+def _write(tx: Tx, batch: Batch) -> None:
+    """Records become rows and entries, and the mark moves, in one transaction: nothing twice, nothing lost."""
+    marks = tables.journal_marks.c
+    last = tx.execute(select(marks.last).where(marks.instance == batch.instance)).scalar_one_or_none()
+    for gap in batch.gaps:
+        fields: dict[str, FieldValue | None] = {
+            "instance": gap.instance,
+            "gap": gap.kind,
+            "first": gap.first,
+            "last": gap.last,
+        }
+        record(tx, "ledger.gap", fields)
+    for place, data in enumerate(batch.records):
+        counter = batch.first + place
+        if last is None or counter > last:  # type: ignore[operator]
+            _write_one(tx, batch.instance, counter, orjson.loads(data))
+    if last is None:
+        tx.execute(tables.journal_marks.insert(), {"instance": batch.instance, "last": batch.last})
+    else:
+        tx.execute(update(tables.journal_marks).where(marks.instance == batch.instance).values(last=batch.last))
+
+
+def _write_one(tx: Tx, instance: str, counter: int, kept: dict[str, object]) -> None:
+    entry = kept["entry"]
+    assert isinstance(entry, dict)
+    fields = {name: value for name, value in entry.items() if value is not None}
+    action_id, at = str(entry["action"]), int(str(kept["at"]))
+    lease = int(str(kept["lease"]))
+    common = {"action_id": action_id, "digest": entry["digest"]}
+    tx.insert(
+        tables.actions,
+        {
+            "id": action_id,
+            "digest": entry["digest"],
+            "operation": entry["operation"],
+            "resource": str(kept["resource"]),
+            "actor_id": str(kept["actor"]),
+            "canonical": str(kept["canonical"]).encode("utf-8"),
+            "seal": bytes.fromhex(str(kept["seal"])),
+            "facts": str(kept["facts"]),
+            "reason": None if kept["reason"] is None else str(kept["reason"]),
+            "idempotency_key": None,
+            "verdict": "allow",
+            "reasons": str(kept["reasons"]),
+            "obligations": str(kept["obligations"]),
+            "policy_version": entry["policy"],
+            "request_id": None,
+            "grant_id": str(kept["grant"]),
+            "submitted_at": at,
+        },
+    )
+    tx.insert(
+        tables.grants,
+        {
+            "id": str(kept["grant"]),
+            "kind": "policy",
+            "state": "claimed",
+            "request_id": None,
+            "pattern": None,
+            "signer": None,
+            "parent_id": None,
+            "uses": 1,
+            "uses_left": 0,
+            "policy_version": entry["policy"],
+            "opened_at": at,
+            "expires_at": lease,
+            **common,
+        },
+    )
+    tx.insert(
+        tables.claims,
+        {
+            "id": str(kept["claim"]),
+            "grant_id": str(kept["grant"]),
+            "action_id": action_id,
+            "state": ClaimState.CLAIMED.value,
+            "claimed_at": at,
+            "lease_until": lease,
+            "settled_at": None,
+            "summary": None,
+        },
+    )
+    time = spell_time(at)
+    journaled = {**fields, "instance": instance, "counter": counter, "level": "L0"}
+    tx.append(encode_entry("action.journaled", time, journaled), action_id=action_id)
+    claimed = {
+        "claim": str(kept["claim"]),
+        "action": action_id,
+        "digest": entry["digest"],
+        "by": str(kept["actor"]),
+        "level": "L0",
+        "lease": spell_time(lease),
+    }
+    tx.append(encode_entry("grant.claimed", time, claimed), action_id=action_id)

@@ -1,0 +1,119 @@
+"""The ledger side of a gate: its key, its checkpoints, its receipts and exports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import or_, select
+
+from consentry.consent.errors import UnknownAction
+from consentry.errors import Unavailable
+from consentry.ledger.bundle import Manifest, bundle_files, write_bundle
+from consentry.ledger.checkpoint import read_checkpoint
+from consentry.ledger.entry import decode_entry
+from consentry.ledger.note import Signer
+from consentry.ledger.receipt import Disclosure, build_receipt
+from consentry.ledger.tiles import TileNodes
+from consentry.store import Tx, tables
+from consentry.store.publisher import DatabaseReader, Published, load_keys
+from consentry.store.record import derived_salt
+
+
+class KeyUnsafe(Unavailable):
+    """The ledger's signing key cannot be used as it is."""
+
+    code = "ledger_key_unsafe"
+
+
+def load_signer(path: Path, origin: str) -> Signer:
+    """The log's signing key; made on first use, readable by its owner only. Raises `KeyUnsafe`."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(Signer.generate(origin).to_text() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        if path.stat().st_mode & 0o077:
+            raise KeyUnsafe(
+                f"`{path.name}` is readable by others: chmod 600 it, and rotate the key if that was long so"
+            )
+        return Signer.parse(path.read_text().strip())
+    except OSError as error:
+        raise KeyUnsafe(f"`{path.name}` cannot be read or made ({type(error).__name__}): check its folder") from None
+
+
+def receipt(tx: Tx, action_id: str, published: Published) -> bytes:
+    """The receipt of an action under a checkpoint that covers its entries. Raises `UnknownAction`."""
+    rows = _history(tx, action_id)
+    if not rows:
+        raise UnknownAction(f"there is no action `{action_id[:40]}` in the ledger")
+    covered = {seq: entry for seq, entry in rows.items() if seq < published.size}
+    reader = DatabaseReader(tx, published.size)
+    made = build_receipt(
+        action_id,
+        covered,
+        published.note,
+        published.size,
+        TileNodes(reader, published.size),
+        _disclosures(tx, covered),
+    )
+    return made.encode()
+
+
+def _history(tx: Tx, action_id: str) -> dict[int, bytes]:
+    """The entries of an action and of the request it belongs to, by their place."""
+    entries = tables.ledger_entries.c
+    request_id = tx.execute(
+        select(tables.actions.c.request_id).where(tables.actions.c.id == action_id)
+    ).scalar_one_or_none()
+    mine = entries.action_id == action_id
+    if request_id is not None:
+        mine = or_(mine, entries.request_id == str(request_id))
+    found = {row.seq: bytes(row.entry) for row in tx.execute(select(entries.seq, entries.entry).where(mine))}
+    return dict(sorted(found.items()))
+
+
+def _disclosures(tx: Tx, covered: dict[int, bytes]) -> list[Disclosure]:
+    """The values behind the commitments, as far as they were not erased."""
+    commitments: dict[str, list[tuple[int, str]]] = {}
+    seals: dict[str, list[int]] = {}
+    for seq, data in covered.items():
+        entry = decode_entry(data)
+        for name in ("reason", "summary", "identity"):
+            if entry.text(name):
+                commitments.setdefault(entry.text(name), []).append((seq, name))
+        if entry.text("resource") and entry.text("action"):
+            seals.setdefault(entry.text("action"), []).append(seq)
+    return [*_sealed(tx, commitments), *_derived(tx, seals)]
+
+
+def _sealed(tx: Tx, commitments: dict[str, list[tuple[int, str]]]) -> Iterable[Disclosure]:
+    rows = tx.execute(select(tables.sealed).where(tables.sealed.c.commitment.in_(list(commitments)))).all()
+    for row in rows:
+        if row.salt is not None and row.value is not None:
+            for seq, name in commitments[row.commitment]:
+                yield Disclosure(seq, name, row.salt, row.value)
+
+
+def _derived(tx: Tx, seals: dict[str, list[int]]) -> Iterable[Disclosure]:
+    actions = tables.actions.c
+    rows = tx.execute(select(actions.id, actions.seal, actions.resource).where(actions.id.in_(list(seals)))).all()
+    for row in rows:
+        if row.seal is not None:
+            for seq in seals[row.id]:
+                yield Disclosure(seq, "resource", derived_salt(row.seal, "resource"), row.resource.encode("utf-8"))
+
+
+def export(tx: Tx, out: Path, published: Published) -> None:
+    """Write the log up to a checkpoint as a bundle that verifies offline."""
+    stored = tables.ledger_checkpoints.c
+    rows = tx.execute(select(tables.ledger_checkpoints).where(stored.size <= published.size)).all()
+    checkpoints = {row.size: bytes(row.note) for row in rows}
+    origin = read_checkpoint(published.note).origin
+    manifest = Manifest(origin, published.size, tuple(sorted(checkpoints)))
+    reader = DatabaseReader(tx, published.size)
+    write_bundle(out, bundle_files(reader, manifest, published.note, checkpoints, load_keys(tx)))

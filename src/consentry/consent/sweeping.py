@@ -1,0 +1,148 @@
+"""What time does by itself: expiry, leases that end, reminders, escalation.
+
+Nothing depends on the sweeper for correctness: whoever reads applies the clock. It writes down, tells and wakes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+
+from consentry.consent.claiming import record_settled
+from consentry.consent.core import Core, end_grant, expire_request, tell, wake_grant
+from consentry.consent.model import Request
+from consentry.consent.notify import announce
+from consentry.consent.rows import load_request
+from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, GrantEvent, RequestState, after
+from consentry.ledger.entry import FieldValue
+from consentry.store import Tx, tables
+from consentry.store.record import record
+
+BATCH = 200
+
+
+def due(tx: Tx) -> bool:
+    """Whether there is anything to do: the cheap look before a write transaction."""
+    requests, grants, claims = tables.requests.c, tables.grants.c, tables.claims.c
+    looks = (
+        select(requests.id).where(requests.state == "pending", requests.expires_at <= tx.now_ms),
+        select(grants.id).where(grants.state == "open", grants.expires_at <= tx.now_ms),
+        select(claims.id).where(claims.state == "claimed", claims.lease_until <= tx.now_ms),
+    )
+    return any(tx.execute(look.limit(1)).one_or_none() is not None for look in looks) or bool(_nudges(tx))
+
+
+def sweep(tx: Tx, core: Core) -> int:
+    """Do what is due, up to a batch of each kind. Answers how much was done."""
+    return (
+        _expire_requests(tx, core)
+        + _expire_grants(tx)
+        + _end_leases(tx, core)
+        + sum(_nudge(tx, core, r) for r in _nudges(tx))
+    )
+
+
+def _expire_requests(tx: Tx, core: Core) -> int:
+    requests = tables.requests.c
+    query = (
+        select(requests.id)
+        .where(requests.state == "pending", requests.expires_at <= tx.now_ms)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    ids = [str(one) for one in tx.execute(query).scalars()]
+    for request_id in ids:
+        expire_request(tx, core, load_request(tx, request_id))
+    return len(ids)
+
+
+def _expire_grants(tx: Tx) -> int:
+    grants = tables.grants.c
+    query = (
+        select(grants.id, grants.kind, grants.action_id, grants.request_id)
+        .where(grants.state == "open", grants.expires_at <= tx.now_ms)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    rows = tx.execute(query).all()
+    for row in rows:
+        if row.kind == "standing":
+            tx.execute(update(tables.grants).where(grants.id == row.id).values(state="expired"))
+            record(tx, "standing.exhausted", {"standing": row.id})
+        else:
+            end_grant(tx, row.id, GrantEvent.TIME, action_id=row.action_id, request_id=row.request_id, entry={})
+    return len(rows)
+
+
+def _end_leases(tx: Tx, core: Core) -> int:
+    """A claim whose lease ended unreported: what happened is unknown, and people are told (threat C3)."""
+    claims = tables.claims.c
+    query = (
+        select(claims.id, claims.action_id, claims.grant_id)
+        .where(claims.state == "claimed", claims.lease_until <= tx.now_ms)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    rows = tx.execute(query).all()
+    for row in rows:
+        state = after(CLAIM, ClaimState.CLAIMED, ClaimEvent.LEASE_END)
+        tx.execute(update(tables.claims).where(claims.id == row.id).values(state=state.value))
+        record_settled(tx, row.id, row.action_id, state, None)
+        announce(tx, core.settings.targets, "claim.unknown", {"claim": row.id, "action": row.action_id})
+        wake_grant(tx, row.grant_id)
+    return len(rows)
+
+
+def _nudges(tx: Tx) -> list[Request]:
+    """Pending requests whose stage asks for a reminder or an escalation by now."""
+    requests = tables.requests.c
+    query = (
+        select(requests.id)
+        .where(
+            requests.state == RequestState.PENDING.value,
+            requests.expires_at > tx.now_ms,
+            requests.obligations.contains("_after_ms") | requests.obligations.contains("escalation"),
+            requests.reminded_at.is_(None) | requests.escalated_at.is_(None),
+        )
+        .order_by(requests.id)
+        .limit(BATCH)
+    )
+    found = [load_request(tx, str(one)) for one in tx.execute(query).scalars()]
+    return [request for request in found if _remind(request, tx.now_ms) or _escalate(request, tx.now_ms)]
+
+
+def _remind(request: Request, now_ms: int) -> bool:
+    after_ms = request.obligations.stages[request.stage].remind_after_ms
+    return after_ms is not None and request.reminded_at_ms is None and now_ms >= request.stage_since_ms + after_ms
+
+
+def _escalate(request: Request, now_ms: int) -> bool:
+    step = request.obligations.stages[request.stage].escalation
+    return step is not None and request.escalated_at_ms is None and now_ms >= request.stage_since_ms + step.after_ms
+
+
+def _nudge(tx: Tx, core: Core, seen: Request) -> int:
+    request = load_request(tx, seen.id, lock=True)
+    if request.state is not RequestState.PENDING:
+        return 0
+    entry: dict[str, FieldValue | None] = {"request": request.id, "stage": request.stage}
+    where = tables.requests.c.id == request.id
+    done = 0
+    if _remind(request, tx.now_ms):
+        tx.execute(update(tables.requests).where(where).values(reminded_at=tx.now_ms))
+        record(tx, "request.reminded", entry, action_id=request.action_id, request_id=request.id)
+        tell(tx, core, request, "request.reminded")
+        done += 1
+    if _escalate(request, tx.now_ms):
+        step = request.obligations.stages[request.stage].escalation
+        assert step is not None
+        tx.execute(update(tables.requests).where(where).values(escalated_at=tx.now_ms))
+        record(
+            tx,
+            "request.escalated",
+            {**entry, "reviewers": [step.widen_to] if "@" not in step.widen_to else None},
+            action_id=request.action_id,
+            request_id=request.id,
+        )
+        tell(tx, core, request, "request.escalated")
+        done += 1
+    return done

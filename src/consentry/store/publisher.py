@@ -1,0 +1,239 @@
+"""Publish the ledger: order entries (PostgreSQL), build tiles, sign checkpoints, keep the last one outside.
+
+One replica works at a time, whoever gets there first; every step is a transaction and may be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, text, update
+
+from consentry.ledger.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint
+from consentry.ledger.errors import TileMissing
+from consentry.ledger.keeper import Keeper, check_against
+from consentry.ledger.keys import LogKey, format_keys, open_checkpoint
+from consentry.ledger.merkle import Frontier, leaf_hash
+from consentry.ledger.note import Signer, Verifier
+from consentry.ledger.tiles import TILE_WIDTH, Edge, TileName, TileNodes, encode_bundle
+from consentry.store import tables
+from consentry.store.store import Store
+from consentry.store.tx import Tx
+
+SEQUENCER_LOCK = 0x636F6E74
+CHUNK = 4_096
+"""Entries that one transaction orders or publishes, so that nobody waits long for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A signed checkpoint and the size that it covers."""
+
+    size: int
+    note: bytes
+
+
+class Publisher:
+    """The publishing side of one log. `signer` is its current key, `origin` its name."""
+
+    def __init__(self, store: Store, *, origin: str, signer: Signer, keeper: Keeper) -> None:
+        self._store = store
+        self._origin = origin
+        self._signer = signer
+        self._keeper = keeper
+        self._edge = Edge()
+        self._lock = asyncio.Lock()
+
+    async def check(self) -> None:
+        """Refuse a database behind the kept checkpoint, or off it (threats G4, G8).
+
+        Raises `LedgerBehind`, `LedgerForked`, or a `LedgerError` where the kept checkpoint is not this log's.
+        """
+        kept = self._keeper.read()
+        if kept is None:
+            return
+
+        def compare(tx: Tx) -> None:
+            signed = open_checkpoint(kept, load_keys(tx) or (LogKey(self._signer.verifier),), self._origin)
+            size, covered = load_frontier(tx)[0], _covered(tx)
+            check_against(signed.checkpoint, size, TileNodes(DatabaseReader(tx, size), covered))
+
+        await self._store.read(compare)
+
+    async def publish(self) -> Published:
+        """Order what waits and sign a checkpoint over everything ordered by now."""
+        async with self._lock:
+            while await self._store.write(_sequence):
+                pass
+            while True:
+                published, more = await self._store.write(self._publish_chunk)
+                if not more:
+                    break
+            self._keep(published)
+            return published
+
+    async def sequence(self) -> None:
+        """PostgreSQL: give waiting entries their places, without a checkpoint."""
+        async with self._lock:
+            while await self._store.write(_sequence):
+                pass
+
+    def _publish_chunk(self, tx: Tx) -> tuple[Published, bool]:
+        size, frontier = load_frontier(tx, lock=True)
+        last = latest(tx)
+        covered = _covered(tx)
+        if last is not None and last.size == size:
+            return last, False
+        if self._edge.size != covered:
+            self._edge = Edge.at(covered, DatabaseReader(tx, covered))
+        until = min(size, covered + CHUNK)
+        edge, files = self._edge.extend(_entries(tx, covered, until))
+        _write_tiles(tx, files)
+        if until < size:
+            self._edge = edge
+            _set_covered(tx, until)
+            return last or Published(0, b""), True
+        signed = self._sign(tx, size, frontier)
+        tx.execute(tables.ledger_checkpoints.insert(), {"size": size, "note": signed, "at": tx.now_ms})
+        _set_covered(tx, size)
+        self._edge = edge
+        return Published(size, signed), False
+
+    def _sign(self, tx: Tx, size: int, frontier: Frontier) -> bytes:
+        # INVARIANT: the frontier only ever grows by appending, so this checkpoint extends every earlier one.
+        return sign_checkpoint(Checkpoint(self._origin, size, frontier.root()), [self._signer])
+
+    def _keep(self, published: Published) -> None:
+        kept = self._keeper.read()
+        if kept is None or read_checkpoint(kept).size < published.size:
+            self._keeper.write(published.note)
+
+
+class DatabaseReader:
+    """Files of the log as `tlog-tiles` names them, out of the tables (a `TileReader` inside one transaction).
+
+    Full tiles and the newest partial one are stored under the path of the full tile; narrower ones are its prefix.
+    """
+
+    def __init__(self, tx: Tx, size: int) -> None:
+        self._tx = tx
+        self._size = size
+
+    def read(self, path: str) -> bytes:
+        """Raises `TileMissing`."""
+        name = TileName.parse(path)
+        if name.level is None:
+            return self._bundle(name)
+        full = TileName(name.level, name.index).path
+        data = self._tx.execute(
+            select(tables.ledger_tiles.c.data).where(tables.ledger_tiles.c.path == full)
+        ).scalar_one_or_none()
+        if data is None or len(bytes(data)) < name.width * 32:  # type: ignore[call-overload]
+            raise TileMissing(f"`{path}` is not there")
+        return bytes(data)[: name.width * 32]  # type: ignore[call-overload,no-any-return]
+
+    def _bundle(self, name: TileName) -> bytes:
+        start = name.index * TILE_WIDTH
+        if start + name.width > self._size:
+            raise TileMissing(f"`{name.path}` is not there")
+        return encode_bundle(_entries(self._tx, start, start + name.width))
+
+
+def load_frontier(tx: Tx, *, lock: bool = False) -> tuple[int, Frontier]:
+    """How many entries have their place, and the frontier of their tree."""
+    query = select(tables.ledger_state.c.frontier)
+    frontier = Frontier.decode(bytes(tx.execute(query.with_for_update() if lock else query).scalar_one()))  # type: ignore[call-overload]
+    return frontier.size, frontier
+
+
+def latest(tx: Tx) -> Published | None:
+    """The newest checkpoint."""
+    row = tx.execute(
+        select(tables.ledger_checkpoints).order_by(tables.ledger_checkpoints.c.size.desc()).limit(1)
+    ).one_or_none()
+    return None if row is None else Published(row.size, row.note)
+
+
+def load_keys(tx: Tx) -> tuple[LogKey, ...]:
+    rows = tx.execute(select(tables.ledger_keys).order_by(tables.ledger_keys.c.from_size)).all()
+    return tuple(LogKey(Verifier.parse(row.vkey), row.from_size, row.to_size) for row in rows)
+
+
+def keys_text(tx: Tx) -> bytes:
+    """The key file: every key of the log with the sizes that it may sign."""
+    return format_keys(load_keys(tx)).encode()
+
+
+def _entries(tx: Tx, start: int, end: int) -> Sequence[bytes]:
+    seq = tables.ledger_entries.c.seq
+    rows = tx.execute(select(tables.ledger_entries.c.entry).where(seq >= start, seq < end).order_by(seq)).scalars()
+    return [bytes(entry) for entry in rows]  # type: ignore[call-overload]
+
+
+def _write_tiles(tx: Tx, files: dict[str, bytes]) -> None:
+    for path, data in files.items():
+        name = TileName.parse(path)
+        if name.level is None:
+            continue
+        full = TileName(name.level, name.index).path
+        changed = tx.execute(update(tables.ledger_tiles).where(tables.ledger_tiles.c.path == full).values(data=data))
+        if changed.rowcount == 0:
+            tx.execute(tables.ledger_tiles.insert(), {"path": full, "data": data})
+
+
+def _covered(tx: Tx) -> int:
+    size: int = tx.execute(select(tables.ledger_state.c.tiled)).scalar_one()  # type: ignore[assignment]
+    return size
+
+
+def _set_covered(tx: Tx, size: int) -> None:
+    tx.execute(update(tables.ledger_state).values(tiled=size))
+
+
+def _sequence(tx: Tx) -> bool:
+    """Order a chunk of waiting entries; true where there may be more.
+
+    Only rows of transactions below the snapshot's horizon are taken: everything below it has ended, so no row can
+    still appear before one that was taken, and the order is that of the commits that saw each other.
+    """
+    if tx.dialect != "postgresql":
+        return False
+    if not tx.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SEQUENCER_LOCK}).scalar_one():
+        return False
+    outbox = tables.ledger_outbox.c
+    rows = tx.execute(
+        select(outbox.id, outbox.entry, outbox.action_id, outbox.request_id)
+        .where(text("xid::xid8 < pg_snapshot_xmin(pg_current_snapshot())"))
+        .order_by(outbox.id)
+        .limit(CHUNK)
+    ).all()
+    if not rows:
+        return False
+    size, frontier = load_frontier(tx, lock=True)
+    leaves = [leaf_hash(row.entry) for row in rows]
+    frontier = frontier.extend(leaves)
+    tx.insert_many(
+        tables.ledger_entries,
+        [
+            {
+                "seq": size + place,
+                "entry": row.entry,
+                "leaf": leaves[place],
+                "action_id": row.action_id,
+                "request_id": row.request_id,
+            }
+            for place, row in enumerate(rows)
+        ],
+    )
+    tx.execute(update(tables.ledger_state).values(size=frontier.size, frontier=frontier.encode()))
+    tx.execute(delete(tables.ledger_outbox).where(outbox.id.in_([row.id for row in rows])))
+    tx.ledger_grew()
+    return len(rows) == CHUNK
+
+
+def waiting_entries(tx: Tx) -> int:
+    """How many entries are durable and have no place yet."""
+    count: int = tx.execute(select(func.count()).select_from(tables.ledger_outbox)).scalar_one()  # type: ignore[assignment]
+    return count
