@@ -1,0 +1,31 @@
+"""Why a file was refused: always with its name and, where there is one, the place in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from consentry.errors import InvalidInput
+
+
+class FileUnreadable(InvalidInput):
+    """The file is not what it says it is, or breaks off. Nothing of it was written."""
+
+    code: ClassVar[str] = "file_unreadable"
+
+
+class FormatUnknown(InvalidInput):
+    """No reader knows this kind of file, so it is not passed on unread."""
+
+    code: ClassVar[str] = "format_unknown"
+
+
+class OutputInUse(InvalidInput):
+    """The output is the input, or something stands there already that is not to be overwritten."""
+
+    code: ClassVar[str] = "output_in_use"
+
+
+def broken(path: Path, place: str, what: str) -> FileUnreadable:
+    """`` `people.csv`, line 12: … ``"""
+    return FileUnreadable(f"`{path}`, {place}: {what}")
