@@ -52,6 +52,8 @@ class Claim:
     lease_until: datetime
     credentials: Mapping[str, str] = field(repr=False)
     summary: str | None = None
+    failed: bool = False
+    """Set to say that it did not work where no exception says so."""
     _taken: Taken | None = field(default=None, repr=False)
     _folder: TemporaryDirectory[str] | None = field(default=None, repr=False)
 
@@ -125,7 +127,7 @@ class Crossing:
         if claim is None:
             return
         await asyncio.to_thread(claim._close)
-        status: Status = "succeeded" if error is None else "failed"
+        status: Status = "succeeded" if error is None and not claim.failed else "failed"
         summary = claim.summary[:MAX_SUMMARY] if claim.summary else None
         report = asyncio.ensure_future(transport.settle(claim.id, status, type(error).__name__ if error else summary))
         try:
