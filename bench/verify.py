@@ -2,8 +2,8 @@
 
     python bench/verify.py [--actions 20000] [--rounds 5]
 
-Prints medians: entries a second for the whole verification (hashes, tree, tiles, grammar, rules) and its parts, and what
-encoding an entry costs. Times are of the processor, so that a busy machine changes them less.
+Prints medians: entries a second for the whole verification (hashes, tree, tiles, grammar, rules) and its parts, and
+what encoding an entry costs. Times are of the processor, so that a busy machine changes them less.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ the reader sees one action's entries only, and what is not there makes the recei
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from consentry.ledger.entry import Entry
@@ -50,7 +50,7 @@ class Rules:
         self._standing: set[str] = set()
         self._emergencies: dict[str, tuple[str, str]] = {}
         self._found: list[Finding] = []
-        self._where = ""
+        self._index = 0
         self._readers: dict[str, Callable[[Entry], None]] = {
             "action.allowed": self._action_allowed,
             "request.opened": self._request_opened,
@@ -72,21 +72,21 @@ class Rules:
             "breakglass.reviewed": self._breakglass_reviewed,
         }
 
-    def read(self, index: int, entry: Entry) -> list[Finding]:
+    def read(self, index: int, entry: Entry) -> Sequence[Finding]:
         """What entry `index` breaks; nothing for the types that no rule is about."""
         reader = self._readers.get(entry.type)
         if reader is None:
-            return []
-        self._where, self._found = f"entry {index}", []
+            return ()
+        self._index, self._found = index, []
         reader(entry)
         return self._found
 
     def _broken(self, code: str, message: str) -> None:
-        self._found.append(Finding(Outcome.TAMPERED, code, self._where, message))
+        self._found.append(Finding(Outcome.TAMPERED, code, f"entry {self._index}", message))
 
     def _absent(self, code: str, message: str) -> None:
         outcome = Outcome.TAMPERED if self.whole_log else Outcome.UNVERIFIABLE
-        self._found.append(Finding(outcome, code, self._where, message))
+        self._found.append(Finding(outcome, code, f"entry {self._index}", message))
 
     def _action_allowed(self, entry: Entry) -> None:
         if self._allowed.setdefault(entry.text("action"), entry.text("digest")) != entry.text("digest"):

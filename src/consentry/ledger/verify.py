@@ -224,15 +224,15 @@ class _EntryChecker:
                 self.findings.append(tampered("entry_invalid", f"entry {index}", str(error)))
             return
         self.active = True
+        found = self.rules.read(index, entry)
+        if found and len(self.findings) < MAX_FINDINGS:
+            self.findings += found
         if entry.type == "ledger.key_rotated":
             self.rotations.append((index, entry.text("old_key"), entry.text("new_key")))
         if index in self.disclosed:
             self.disclosed[index].append(entry)
-        if not self.rules.whole_log:
-            self.actions.update({entry.text("action")} - {""})
-        found = self.rules.read(index, entry)
-        if found and len(self.findings) < MAX_FINDINGS:
-            self.findings += found
+        if not self.rules.whole_log and (action := entry.text("action")):
+            self.actions.add(action)
 
     def open_disclosures(self, disclosures: Iterable[Disclosure]) -> list[Finding]:
         """Check each disclosed value against the commitment in its entry."""
