@@ -80,11 +80,14 @@ def canonical(value: Json, *, what: str = "value") -> bytes:
     Raises `NotExact` for what has no exact JSON form: NaN and infinities, integers beyond 2^53, lone surrogates,
     keys that are not strings, bytes, and any other type.
     """
-    plain = _check(value, what, 0)
     try:
-        if plain:
-            return orjson.dumps(value, option=_EXACT)
-        return _write(value).encode("utf-8")
+        data = b"" if _has_other_types(value) else orjson.dumps(value, option=_EXACT)
+        if data and data.isascii() and data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+            return data
+    except TypeError:
+        data = b""  # something is wrong with it: the walk below says what
+    try:
+        return data if _check(value, what, 0) and data else _write(value).encode("utf-8")
     except UnicodeEncodeError:
         raise NotExact(f"`{what}` holds a lone surrogate, which is no character") from None
     except TypeError as error:  # orjson says why; its text may quote a value, ours does not
@@ -99,6 +102,22 @@ _EXACT = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
+
+
+_SCALARS = frozenset((str, int, bool, type(None)))
+_KNOWN = _SCALARS | {dict, list, tuple}
+
+
+def _has_other_types(value: object) -> bool:
+    """Whether anything in it is of a type that needs the walk: floats, and what orjson would take and we do not."""
+    if type(value) is dict:
+        value = value.values()
+    elif type(value) is not list and type(value) is not tuple:
+        return type(value) not in _SCALARS
+    kinds = set(map(type, value))
+    if kinds <= _SCALARS:
+        return False
+    return not kinds <= _KNOWN or any(map(_has_other_types, value))
 
 
 def _check(value: object, what: str, depth: int) -> bool:
