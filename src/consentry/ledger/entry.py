@@ -8,7 +8,7 @@ at once. Entries are hashed as they were written; nothing serialises one a secon
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
@@ -53,7 +53,15 @@ def _pattern(row: EntryType) -> re.Pattern[bytes]:
     return re.compile((r"\{" + "".join(parts[name] for name in sorted(parts)) + r"\}").encode())
 
 
-_GRAMMAR = {row.name: _pattern(row).fullmatch for row in ENTRY_TYPES.values()}
+class _Grammar(dict[str, Callable[[bytes], re.Match[bytes] | None]]):
+    """The patterns by type, each compiled when it is first asked for: all of them would slow every start."""
+
+    def __missing__(self, name: str) -> Callable[[bytes], re.Match[bytes] | None]:
+        match = self[name] = _pattern(ENTRY_TYPES[name]).fullmatch
+        return match
+
+
+_GRAMMAR = _Grammar()
 
 
 class Entry(NamedTuple):
