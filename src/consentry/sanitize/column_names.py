@@ -76,14 +76,14 @@ _NOT_A_VALUE: Final = _set(
 )
 """Words that turn a name into one about the thing: `email_verified`, `phone_type`, `address_count`."""
 
-_LETTERS: Final = re.compile(r"[^\W\d_]")
+_LETTERS: Final = re.compile(r"^\s*(?![a-z_]+(?:[./:@=][a-z_]+)+\s*$).*[^\W\d_]", re.DOTALL)
 _MOSTLY_LETTERS: Final = re.compile(r"^\D{1,60}$|^[^\W\d_][^\d]{1,50}\d?$")
 _MAIL: Final = re.compile(r"@|^\s*$")
 _PHONE: Final = re.compile(r"^(?:[^\d]*\d){5,17}[^\d]*$")
 _CARD: Final = re.compile(r"^\s*(?:\d[ -]?){11,18}\d(?:\.0)?\s*$")
 _ADDRESS4: Final = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]*:[0-9a-fA-F:]+")
 _POSTAL: Final = re.compile(r"^(?=.*[\d*])[\w* .-]{3,11}$")
-_STREET: Final = re.compile(r"[^\W\d_]{2}")
+_STREET: Final = re.compile(r"[^\W\d_]{2}.*[\s\d]|[\s\d].*[^\W\d_]{2}", re.DOTALL)
 _GENDER: Final = re.compile(
     r"^(?:m|f|d|x|u|w|male|female|man|woman|other|non-?binary|diverse|divers|unknown|männlich|weiblich|mujer|hombre|homme|femme|0|1|2|9)$",
     re.IGNORECASE,

@@ -174,7 +174,7 @@ def _moments(
     if new.equals(array):
         return array
     reason = "; ".join(plan.verdict.reasons) if plan.verdict is not None else "declared in the profile"
-    done = cleaner.plan.step(plan.type or "").name
+    done = cleaner.plan.step(plan.type or "").name if cleaner.changes else ""
     score = plan.verdict.confidence if plan.verdict is not None else 1.0
     cleaner.tally.at(name, plan.type or "").add(score, done, f"column: {reason}", "", plan.type or "", changed)
     cleaner.tally.values += changed

@@ -109,7 +109,7 @@ class Cleaner:
         score = verdict.confidence if verdict is not None else 1.0
         reason = f"column: {'; '.join(verdict.reasons)}" if verdict is not None else "column: declared in the profile"
         step = self.plan.step(about.type)
-        self.tally.at(place, about.type).add(score, step.name, reason, value, about.type, times)
+        self.tally.at(place, about.type).add(score, step.name if self.changes else "", reason, value, about.type, times)
         return self.plan.whole(value, about) if self.changes and not step.keeps else value
 
     def text(self, text: str, place: str = "", context: Context = NO_CONTEXT, pads: tuple[int, int] = (0, 0)) -> str:
@@ -169,6 +169,7 @@ class Cleaner:
                 continue
             step = self.plan.step(one.type)
             done = step.name if step.keeps or self.plan.acts_on(one) else "below the profile's score"
+            done = done if self.changes else ""
             self.tally.at(place, one.type, one.subtype).add(one.score, done, one.reason, value, one.type, times)
 
 
