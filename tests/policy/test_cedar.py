@@ -214,7 +214,7 @@ CONDITIONS = [
     '{"a": context}.a.has_person',
     'context.origin == "person" || principal is Service',
     "context.chain.owned",
-    'context == {"x": 1} || context.time.hour > 9',
+    "context == context && context.time.hour > 9",
     '[context.time.weekday].contains(1) && context.declared.keys.contains("ticket")',
     'principal in Group::"data-stewards"',
     'action == Action::"sql.select" || action in [Action::"dataset.read"]',

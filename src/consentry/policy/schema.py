@@ -18,6 +18,7 @@ _DECLARES_EXTRA = re.compile(r"\btype\s+ExtraFacts\b")
 _ACTION = re.compile(
     r'^action (?:"([^"\\]+)"|(\w+))( in [^{;]*?)?(?: appliesTo \{(.*?)^\})?;', re.MULTILINE | re.DOTALL
 )
+_NAMESPACE = re.compile(r"^namespace ", re.MULTILINE)
 _CONTEXT = re.compile(r"^\s*context: Context\b", re.MULTILINE)
 
 
@@ -51,6 +52,8 @@ def load(extension: str | None = None) -> Schema:
         raise PolicyInvalid([Problem("policy-schema", f"not a Cedar schema: {error}", FILE)]) from None
     found = list(_ACTION.finditer(str(handle)))
     problems = [problem for match in found if (problem := _unfit(match)) is not None]
+    if _NAMESPACE.search(str(handle)):
+        problems.append(Problem("policy-schema", "declare operations and types without a namespace", FILE))
     if problems:
         raise PolicyInvalid(problems)
     return Schema(handle, text, frozenset(match[1] or match[2] for match in found))
