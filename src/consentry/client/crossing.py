@@ -191,7 +191,7 @@ def _claim(decision: Decision, given: ClaimGiven, taken: Taken | None) -> Claim:
         action_id=decision.id,
         digest=decision.digest,
         lease_until=given.lease_until,
-        credentials=given.credentials,
+        credentials=given.credentials or {},
         _taken=taken,
     )
 

@@ -52,5 +52,5 @@ class ClaimGiven(_Document):
 
     claim_id: str
     lease_until: datetime
-    credentials: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    credentials: Mapping[str, str] | None = Field(default=None, repr=False)
     """Short-lived credentials for exactly this action, where a connector gives any."""
