@@ -229,7 +229,7 @@ class PolicySet:
     def _slice(self, operation: str, kind: Kind) -> _Slice:
         reachable = [one for one in self.policies if one.scope.covers(operation, TYPE[kind])]
         part = _Slice(
-            handle_of({one.rule.id: one.tree for one in reachable}),
+            handle_of({one.rule.id: {**one.tree, "annotations": {}} for one in reachable}),  # Cedar would echo them
             ctx.Wanted.of(path for one in reachable for path in one.reads),
         )
         self._slices[operation, kind] = part
