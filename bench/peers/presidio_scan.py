@@ -60,7 +60,7 @@ def engine(every: bool) -> AnalyzerEngine:
     if every:
         for name in predefined_recognizers.__all__:
             made = getattr(predefined_recognizers, name)
-            if any(base.__name__ in ("PatternRecognizer", "LocalRecognizer") for base in made.__mro__[1:]):
+            if isinstance(made, type) and any(base.__name__ in ("PatternRecognizer", "LocalRecognizer") for base in made.__mro__[1:]):
                 try:
                     one = made(supported_language="en")
                 except Exception:  # noqa: S112 - a recognizer that needs a model or a service

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 from consentry.sanitize.patterns.pattern import SEPARATOR
 
@@ -15,11 +16,12 @@ AFTER = 28
 """Characters before and after a match in which a word counts."""
 
 _WORD = re.compile(r"[^\W_]+")
+_LAST = re.compile(r"[^\W\d_]+\.?$")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
 
 def near(text: str, start: int, end: int) -> frozenset[str]:
-    """The lower-cased words around `start … end`, in the same joined text, and each two that follow one another."""
+    """The lower-cased words around `start … end`, in the same joined text."""
     before = text[max(0, start - BEFORE) : start]
     cut = before.rfind(SEPARATOR)
     if cut >= 0:
@@ -30,7 +32,14 @@ def near(text: str, start: int, end: int) -> frozenset[str]:
     cut = after.find(SEPARATOR)
     if cut >= 0:
         after = after[:cut]
-    return words(before) | words(after)
+    return words(f"{before} {after}")
+
+
+def word_before(text: str, start: int) -> str:
+    """The lower-cased word that ends right before `start`, with at most blanks, commas and brackets between."""
+    before = text[max(0, start - 20) : start].rstrip(" ,(\n")
+    found = _LAST.search(before)
+    return found[0].rstrip(".").lower() if found else ""
 
 
 def _drop_first_part(before: str) -> str:
@@ -39,16 +48,14 @@ def _drop_first_part(before: str) -> str:
     return before[found.end() :] if found else before
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def words(passage: str) -> frozenset[str]:
-    """The lower-cased words of a passage, and each two that follow one another joined by a space."""
-    found = _WORD.findall(passage.lower())
-    return frozenset(found).union(map(" ".join, zip(found, found[1:], strict=False)))
+    """The lower-cased words of a passage."""
+    return frozenset(_WORD.findall(passage.lower()))
 
 
 @lru_cache(maxsize=4096)
 def key_words(key: str) -> frozenset[str]:
     """The words in a JSON key or a column name: `primaryEmail`, `primary_email` and `PRIMARY EMAIL` alike."""
     found = [part.lower() for part in _PART.findall(key)]
-    joined = "".join(found)
-    return frozenset(found).union(map(" ".join, zip(found, found[1:], strict=False)), (joined,))
+    return frozenset(found).union(map("".join, pairwise(found)), ("".join(found),))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 
 from consentry.sanitize import entities
 
@@ -28,6 +29,9 @@ class Finding:
 
     def __lt__(self, other: Finding) -> bool:
         return _reading_order(self) < _reading_order(other)
+
+
+_PLACE = attrgetter("start", "end", "type", "score", "detector")
 
 
 def _reading_order(finding: Finding) -> tuple[int, int, str, float, str]:
@@ -53,7 +57,7 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
     if len(found) < 2:
         return found
     if _disjoint(found):
-        return sorted(found)
+        return found
     kept: list[Finding] = []
     starts: list[int] = []
     for one in sorted(found, key=_strength):
@@ -61,10 +65,10 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
         if at and kept[at - 1].end > one.start:
             continue
         starts.insert(at, one.start)
-        insort(kept, one)
+        kept.insert(at, one)
     return kept
 
 
 def _disjoint(found: list[Finding]) -> bool:
-    found.sort()
+    found.sort(key=_PLACE)
     return all(left.end <= right.start for left, right in pairwise(found))

@@ -31,7 +31,11 @@ _COMPATIBLE = chain(
     range(0xA0, 0x180), range(0x1D2C, 0x1D6B), range(0x2000, 0x2200), range(0x2460, 0x2500),
     range(0x3000, 0x3001), range(0xFE50, 0xFE70), range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800),
 )  # fmt: skip
-_BESIDE_LATIN = "A-Za-z0-9@"
+_STRANGE = re.compile("[\x80-\U0010ffff]+")
+_HARMLESS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýßāćčęěłńőřśšżž‘’“”„…«»•£€©°·")
+"""Runs that stand as they are and are common: not worth a look into the tables."""
+_LATIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@")
+_LATIN_OR_DOT = _LATIN | {"."}
 
 
 @cache
@@ -48,18 +52,10 @@ def _simple() -> dict[int, str]:
 
 
 @cache
-def _table() -> dict[int, str]:
-    return {ord(strange): plain for strange, plain in _LOOKALIKES.items()} | _simple()
-
-
-@cache
-def _suspects() -> re.Pattern[str]:
-    simple = "".join(map(chr, _simple()))
-    looks = "".join(_LOOKALIKES)
-    return re.compile(
-        f"[{re.escape(simple)}]++|[{looks}]++(?=[{_BESIDE_LATIN}])|(?<=[{_BESIDE_LATIN}.])[{looks}]++"
-        f"|[{looks}]++(?=[{INVISIBLE}])"
-    )
+def _lookalikes() -> tuple[dict[int, str], re.Pattern[str]]:
+    """The table that also replaces look-alike letters, and what a run must be for it to be used."""
+    table = {ord(strange): plain for strange, plain in _LOOKALIKES.items()} | _simple()
+    return table, re.compile(f"[{''.join(_LOOKALIKES)}{INVISIBLE}]++")
 
 
 @cache
@@ -71,8 +67,21 @@ def invisible() -> re.Pattern[str]:
 def fold(text: str) -> str:
     """The text with stand-ins replaced, one character for one, so that offsets stay.
 
-    A look-alike letter is replaced only where it touches a Latin letter, a digit or an `@`: whole words of another
+    A run of look-alike letters is replaced only where it touches a Latin letter, a digit or an `@`: words of another
     script stay as they are.
     """
-    table = _table()
-    return _suspects().sub(lambda run: run[0].translate(table), text)
+    simple = _simple()
+    lookalikes, alike = _lookalikes()
+    parts: list[str] = []
+    done = 0
+    for run in _STRANGE.finditer(text):
+        strange = run[0]
+        if strange in _HARMLESS:
+            continue
+        start, end = run.span()
+        touches = text[end : end + 1] in _LATIN or text[start - 1 : start] in _LATIN_OR_DOT
+        plain = strange.translate(lookalikes if touches and alike.fullmatch(strange) else simple)
+        if plain != strange:
+            parts += (text[done:start], plain)
+            done = end
+    return "".join((*parts, text[done:])) if parts else text

@@ -20,14 +20,12 @@ from consentry.sanitize.patterns.pattern import SEPARATOR
 _AROUND = 80
 """Characters on both sides of an escape that are read with it."""
 
-_ESCAPE = re.compile(
-    r"""[\\%&](?:
-      (?<=\\)u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+ | (?<=\\)[nrtbf"/\\]
-    | (?<=%)[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+
-    | (?<=&)\#(?:[0-9]{2,6}|[xX][0-9A-Fa-f]{2,5}); | (?<=&)[A-Za-z]{2,8};
-    )""",
-    re.VERBOSE,
+_ESCAPES = (
+    ("\\", re.compile(r"\\(?:u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+|[nrtbf\"/\\])")),
+    ("%", re.compile(r"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+")),
+    ("&", re.compile(r"&(?:#(?:[0-9]{2,6}|[xX][0-9A-Fa-f]{2,5})|[A-Za-z]{2,8});")),
 )
+"""Each begins with a literal, so that `re` looks for that first."""
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", '"': '"', "/": "/", "\\": "\\"}
 _UNPRINTABLE = bytes(range(9)) + bytes(range(14, 32)) + b"\x7f"
 
@@ -87,7 +85,7 @@ def plain(text: str) -> View:
     if text.isascii():
         return View(text)
     folded = fold(text)
-    first = invisible().search(folded)
+    first = None if folded.isascii() else invisible().search(folded)
     if first is None:
         return View(folded)
     writer, done = _Writer(), 0
@@ -101,11 +99,13 @@ def plain(text: str) -> View:
 def unescaped(base: View) -> View | None:
     """What stands around JSON, URL and HTML escapes, with the escapes decoded; None where there are none."""
     text = base.text
-    if "%" not in text and "\\" not in text and "&" not in text:
+    escapes = [found for mark, escape in _ESCAPES if mark in text for found in escape.finditer(text)]
+    if not escapes:
         return None
+    escapes.sort(key=re.Match.start)
     writer = _Writer()
     done = -1
-    for escape in _ESCAPE.finditer(text):
+    for escape in escapes:
         start, end = escape.span()
         if done < 0 or start - done > 2 * _AROUND or SEPARATOR in text[done:start]:
             _close(writer, text, done)
@@ -113,8 +113,6 @@ def unescaped(base: View) -> View | None:
         writer.add(text[done:start], done)
         _decode(writer, escape[0], start)
         done = end
-    if done < 0:
-        return None
     _close(writer, text, done)
     return writer.view(base)
 

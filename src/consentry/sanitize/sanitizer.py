@@ -85,7 +85,7 @@ class Sanitizer:
 def _engine(names: bool, secrets: bool, types: Collection[str] | None, min_score: float) -> Engine:
     from consentry.sanitize.patterns.detector import PatternDetector
 
-    detectors: list[Detector] = [PatternDetector.default(types)]
+    detectors: list[Detector] = [PatternDetector.default(types, min_score)]
     if secrets:
         from consentry.sanitize import secrets as secret_detectors
 

@@ -50,14 +50,14 @@ def _issuer(number: str) -> bool:
 
 
 def card(text: str) -> bool | None:
-    """A payment card: Luhn and an issuer range. Long and common shapes are confirmed; short ones are only possible."""
+    """A payment card: Luhn, and an issuer range for the common lengths; what is rarer is only possible.
+
+    Thirteen digits from 1 are milliseconds since 1970.
+    """
     numbers = digits(text)
-    if not 12 <= len(numbers) <= 19 or repeated(numbers) or not luhn(numbers):
+    if not 12 <= len(numbers) <= 19 or repeated(numbers) or not luhn(numbers) or (len(numbers), numbers[0]) == (13, 1):
         return False
-    number = "".join(map(str, numbers))
-    if not _issuer(number):
-        return False
-    return len(number) in (15, 16) or None
+    return (len(numbers) in (15, 16) and _issuer("".join(map(str, numbers)))) or None
 
 
 def iban(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -28,20 +28,27 @@ class PatternDetector:
 
     name = "patterns"
 
-    def __init__(self, patterns: Sequence[Pattern], matcher: Matcher) -> None:
+    def __init__(self, patterns: Sequence[Pattern], matcher: Matcher, floor: float = 0.0) -> None:
         self._matcher = matcher
+        self._floor = floor
         self._words = {pattern.id: WORDS.get(pattern.type, _NONE) | pattern.words for pattern in patterns}
+        self._reasons = {pattern.id: _reasons(pattern) for pattern in patterns}
         self.types = frozenset(pattern.type for pattern in patterns)
 
     @classmethod
-    def default(cls, types: Collection[str] | None = None, directory: Path | None = None) -> PatternDetector:
-        """All tables, or the rows that report one of `types`. Compiled patterns are kept in the user's cache."""
-        return _default(None if types is None else frozenset(types), directory or store.directory())
+    def default(
+        cls, types: Collection[str] | None = None, floor: float = 0.0, directory: Path | None = None
+    ) -> PatternDetector:
+        """All tables, or the rows that report one of `types`, without what could never reach the score `floor`.
+
+        Compiled patterns are kept in `directory`, the user's cache unless another is given.
+        """
+        return _default(None if types is None else frozenset(types), floor, directory or store.directory())
 
     def scan(self, text: str, context: Context) -> list[Finding]:
-        """Every finding above no threshold, overlapping ones included."""
+        """Every finding from the floor up, overlapping ones included."""
         keys = _key_words(context)
-        return list(self._found(text, lambda position: keys))
+        return self._found(text, lambda position: keys)
 
     def scan_many(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[list[Finding]]:
         """The same for many short texts, joined into one so that there is one pass."""
@@ -56,40 +63,57 @@ class PatternDetector:
             found[cell].append(_moved(one, starts[cell]))
         return found
 
-    def _found(self, text: str, keys_at: Callable[[int], Words]) -> Iterator[Finding]:
+    def _found(self, text: str, keys_at: Callable[[int], Words]) -> list[Finding]:
+        found: list[Finding] = []
         for view in views(text):
             wrapped: list[tuple[int, int]] = []
-            yield from self._in_view(view, keys_at, wrapped)
-            inner = decoded(view, wrapped)
+            self._look(view, keys_at, found, wrapped)
+            inner = decoded(view, wrapped) if wrapped else None
             if inner is not None:
-                yield from self._in_view(inner, keys_at, [])
+                self._look(inner, keys_at, found, [])
+        return found
 
-    def _in_view(
-        self, view: View, keys_at: Callable[[int], Words], wrapped: list[tuple[int, int]]
-    ) -> Iterator[Finding]:
-        for pattern, match in self._matcher.matches(view.text):
+    def _look(
+        self, view: View, keys_at: Callable[[int], Words], found: list[Finding], wrapped: list[tuple[int, int]]
+    ) -> None:
+        text, floor, name = view.text, self._floor, self.name
+        for pattern, match in self._matcher.matches(text):
             if pattern is tables.BASE64:
                 wrapped.append(match.span())
                 continue
             start, end = match.span(pattern.group)
-            score, reason = pattern.score, pattern.reason
+            score, reasons = pattern.score, self._reasons[pattern.id]
+            kind = 0
             if pattern.check is not None:
-                verdict = pattern.check(match[pattern.group])
+                verdict = pattern.check(text[start:end])
                 if verdict is False:
                     continue
                 if verdict:
-                    score, reason = pattern.confirmed, f"{reason}, checked"
-            origin = view.span(start, end)
-            if score < _MOST or pattern.strict:
-                words = self._words[pattern.id]
-                if words and self._supported(view.text, start, end, words, keys_at(origin[0])):
-                    score, reason = min(_MOST, score + pattern.lift), f"{reason}, named by the words around it"
-                elif pattern.strict:
-                    continue
-            yield Finding(pattern.type, *origin, score, self.name, reason, pattern.subtype)
+                    score, kind = pattern.confirmed, 1
+            if pattern.after and surroundings.word_before(text, start) not in pattern.after:
+                continue
+            if pattern.lift and score + pattern.lift >= floor and self._supported(view, start, end, pattern, keys_at):
+                score, kind = min(_MOST, score + pattern.lift), kind + 2
+            if score >= floor:
+                origin = view.span(start, end)
+                found.append(Finding(pattern.type, *origin, score, name, reasons[kind], pattern.subtype))
 
-    def _supported(self, text: str, start: int, end: int, words: Words, keys: Words) -> bool:
-        return not words.isdisjoint(keys) or not words.isdisjoint(surroundings.near(text, start, end))
+    def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys_at: Callable[[int], Words]) -> bool:
+        words = self._words[pattern.id]
+        if not words.isdisjoint(surroundings.near(view.text, start, end)):
+            return True
+        return not words.isdisjoint(keys_at(view.span(start, end)[0]))
+
+
+def _reasons(pattern: Pattern) -> tuple[str, str, str, str]:
+    """By what spoke for the match: nothing else, its check, the words around it, both."""
+    near = "named by the words around it"
+    return (
+        pattern.reason,
+        f"{pattern.reason}, checked",
+        f"{pattern.reason}, {near}",
+        f"{pattern.reason}, checked, {near}",
+    )
 
 
 def _key_words(context: Context) -> Words:
@@ -109,6 +133,7 @@ def _moved(finding: Finding, by: int) -> Finding:
 
 
 @cache
-def _default(types: frozenset[str] | None, directory: Path) -> PatternDetector:
-    rows = [row for row in tables.ALL if types is None or row.type in types]
-    return PatternDetector(rows, matcher([*rows, tables.BASE64], directory))
+def _default(types: frozenset[str] | None, floor: float, directory: Path) -> PatternDetector:
+    wanted = [row for row in tables.ALL if types is None or row.type in types]
+    rows = [row for row in wanted if max(row.score, row.confirmed) + row.lift >= floor]
+    return PatternDetector(rows, matcher([*rows, tables.BASE64], directory), floor)

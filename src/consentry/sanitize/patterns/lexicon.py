@@ -22,8 +22,8 @@ _TABLE = {
     "MAC_ADDRESS": "mac hardware ethernet wifi",
     "URL": "url website site web link homepage domain domains",
     "VEHICLE_ID": "vin vehicle chassis",
-    "DATE_TIME": """date day dob birth born birthday birthdate expires expiry expiration issued until since due on dated
-    time at timestamp""",
+    "DATE_TIME": """date day dob birth born birthday birthdate expires expiry expiration issued due dated time
+    timestamp year""",
     "AGE": "age",
     "GENDER": "gender sex",
     "POSTAL_CODE": "zip zipcode postcode postal plz postleitzahl",

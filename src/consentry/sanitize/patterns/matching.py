@@ -7,13 +7,23 @@ of speed only.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from consentry.sanitize.patterns.pattern import Pattern
+
+if TYPE_CHECKING:
+    from consentry.sanitize.patterns.vector import Trigger, VectorPass
+
+_AROUND = 28
+_MERGE = 256
+_DIGITS = re.compile(rb"[0-9](?:[^0-9]{0,%d}+[0-9])*+" % (2 * _AROUND))
+"""Digits of which none is further from the next than two windows reach."""
 
 Match = tuple[Pattern, "re.Match[str]"]
 
@@ -21,7 +31,7 @@ Match = tuple[Pattern, "re.Match[str]"]
 class Matcher(Protocol):
     """All matches in one text, pattern by pattern, each pattern's in reading order."""
 
-    def matches(self, text: str) -> Iterator[Match]: ...
+    def matches(self, text: str) -> list[Match]: ...
 
 
 def matcher(patterns: Sequence[Pattern], directory: Path | None) -> Matcher:
@@ -40,62 +50,128 @@ class PlainMatcher:
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = [(pattern, compiled(pattern)) for pattern in patterns]
 
-    def matches(self, text: str) -> Iterator[Match]:
-        for pattern, regex in self._patterns:
-            for match in regex.finditer(text):
-                yield pattern, match
+    def matches(self, text: str) -> list[Match]:
+        return [(pattern, match) for pattern, regex in self._patterns for match in regex.finditer(text)]
 
 
 class VectorMatcher:
-    """Triggers first, then the exact expressions in the runs of text around them."""
+    """Triggers first, then the exact expressions in the runs of text around them.
+
+    Most patterns hold a digit, and most prose does not: those are looked for only in *windows* around digits, which a
+    second pass goes over.
+    """
 
     def __init__(self, patterns: Sequence[Pattern], directory: Path | None = None) -> None:
-        from consentry.sanitize.patterns.vector import VectorPass
+        self._anywhere = _Pass([pattern for pattern in patterns if pattern.digitless], directory)
+        self._windowed = _Pass([pattern for pattern in patterns if not pattern.digitless], directory)
 
-        grouped: defaultdict[tuple[str, bool], list[Pattern]] = defaultdict(list)
+    def matches(self, text: str) -> list[Match]:
+        # One byte per character keeps the offsets; `?` is as little a word character as what it stands for.
+        data = text.encode("ascii", "replace")
+        found = self._anywhere.matches(text, self._anywhere.ends(data))
+        windows = _windows(data)
+        if windows:
+            found += self._windowed.matches(text, self._windowed.ends_within(data, windows))
+        return found
+
+
+def _windows(data: bytes) -> list[tuple[int, int]]:
+    """The stretches of text around digits, merged where they touch."""
+    length = len(data)
+    found = [(match.start() - _AROUND, match.end() + _AROUND) for match in _DIGITS.finditer(data)]
+    if found:
+        found[0] = max(0, found[0][0]), found[0][1]
+        found[-1] = found[-1][0], min(length, found[-1][1])
+    return found
+
+
+class _Pass:
+    """Patterns, grouped by trigger, and the vector pass that finds the triggers."""
+
+    def __init__(self, patterns: Sequence[Pattern], directory: Path | None) -> None:
+        grouped: defaultdict[Trigger, list[Pattern]] = defaultdict(list)
         for pattern in patterns:
             trigger = pattern.regex if pattern.trigger is None else pattern.trigger
             grouped[trigger, pattern.ignore_case].append(pattern)
         self._groups = [_Group(mine) for mine in grouped.values()]
-        self._pass = VectorPass(list(grouped), directory)
+        self._vector = _vector(list(grouped), directory) if grouped else None
 
-    def matches(self, text: str) -> Iterator[Match]:
-        # One byte per character keeps the offsets; `?` is as little a word character as what it stands for.
-        data = text.encode("ascii", "replace")
+    def ends(self, data: bytes) -> dict[int, list[int]]:
+        """Where triggers end, by the index of their group."""
         ends: defaultdict[int, list[int]] = defaultdict(list)
-        for index, end in self._pass.ends(data):
-            ends[index].append(end)
+        if self._vector is not None:
+            for index, end in self._vector.ends(data):
+                ends[index].append(end)
+        return ends
+
+    def ends_within(self, data: bytes, windows: list[tuple[int, int]]) -> dict[int, list[int]]:
+        """The same, looking only at some stretches of the text."""
+        if len(windows) == 1 and windows[0] == (0, len(data)):
+            return self.ends(data)
+        starts, at = [], 0
+        for first, last in windows:
+            starts.append(at)
+            at += last - first + 1
+        ends = self.ends(b"\n".join([data[first:last] for first, last in windows]))
+        for mine in ends.values():
+            for place, end in enumerate(mine):
+                window = bisect_left(starts, end) - 1
+                mine[place] = windows[window][0] + end - starts[window]
+        return ends
+
+    def matches(self, text: str, ends: dict[int, list[int]]) -> list[Match]:
+        found: list[Match] = []
         for index in sorted(ends):
-            yield from self._groups[index].matches(text, ends[index])
+            self._groups[index].add_matches(text, ends[index], found)
+        return found
+
+
+def _vector(triggers: list[Trigger], directory: Path | None) -> VectorPass:
+    from consentry.sanitize.patterns.vector import VectorPass
+
+    return VectorPass(triggers, directory)
 
 
 class _Group:
     """The patterns that share one trigger."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
-        self._patterns = [(pattern, compiled(pattern)) for pattern in patterns]
+        self._rows = patterns
         self._reach = max(pattern.reach for pattern in patterns)
         self._ahead = max(pattern.ahead for pattern in patterns)
 
-    def matches(self, text: str, ends: list[int]) -> Iterator[Match]:
-        runs = list(self._runs(ends))
+    @cached_property
+    def _patterns(self) -> list[tuple[Pattern, re.Pattern[str]]]:
+        """Compiled when the trigger is first seen: most of them never are, and the first scan should not wait."""
+        return [(pattern, compiled(pattern)) for pattern in self._rows]
+
+    def add_matches(self, text: str, ends: list[int], found: list[Match]) -> None:
+        """Appends every match that starts in the runs around the trigger's ends."""
+        runs = self._runs(ends)
+        ahead = self._ahead
         for pattern, regex in self._patterns:
+            finditer = regex.finditer
             done = 0
             for first, last in runs:
-                for match in regex.finditer(text, max(done, first), last + self._ahead):
-                    if match.start() > last:
+                for match in finditer(text, first if first > done else done, last + ahead):
+                    start, done_here = match.span()
+                    if start > last:
                         break
-                    done = match.end()
-                    yield pattern, match
+                    done = done_here
+                    found.append((pattern, match))
                     if done > last:
                         break
 
-    def _runs(self, ends: list[int]) -> Iterator[tuple[int, int]]:
+    def _runs(self, ends: list[int]) -> list[tuple[int, int]]:
         """Where matches may start (both ends inclusive): near triggers, merged so that no place is tried twice."""
-        first, last = max(0, ends[0] - self._reach), ends[0]
+        reach = self._reach
+        most = reach + min(self._ahead, _MERGE)
+        runs = []
+        first, last = max(0, ends[0] - reach), ends[0]
         for end in ends:
-            if end - self._reach > last + self._ahead:
-                yield first, last
-                first = end - self._reach
+            if end - last > most:
+                runs.append((first, last))
+                first = end - reach
             last = end
-        yield first, last
+        runs.append((first, last))
+        return runs

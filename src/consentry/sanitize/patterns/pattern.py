@@ -6,6 +6,8 @@ pass runs `trigger` instead, and `regex` is tried only near a trigger. Both ways
     INVARIANT: every match of `regex` at `start` holds a match of `trigger` ending within `start … start + reach`, and
     the match, with what it looks ahead to, ends within `ahead` of its start,
 
+    and, unless `digitless`, the match and its trigger lie within 28 characters of digits that it holds,
+
 which holds by itself where no trigger is given and both are more than the longest match. A trigger should end once per
 candidate (a literal, a fixed number of digits, a boundary): each end costs a call.
 
@@ -31,8 +33,8 @@ class Pattern:
     """One way in which an entity type is written.
 
     `score` is the belief in a bare match, `confirmed` in one that `check` accepts. A context word near it, or a key or
-    column name that names the type, adds `lift`; the words are those of the type (`context.WORDS`) and `words`. With
-    `strict`, a match without context is not reported at all. `group` is the part of the match that is reported.
+    column name that names the type, adds `lift`; the words are those of the type (`lexicon.WORDS`) and `words`. With
+    `after`, the word right before must be one of those. `group` is the part of the match that is reported.
     """
 
     id: str
@@ -44,10 +46,11 @@ class Pattern:
     reach: int = 64
     ahead: int = 80
     ignore_case: bool = False
+    digitless: bool = False
     check: Check | None = None
     confirmed: float = 0.0
     words: frozenset[str] = frozenset()
     lift: float = 0.4
-    strict: bool = False
+    after: frozenset[str] = frozenset()
     group: int | str = 0
     subtype: str | None = None

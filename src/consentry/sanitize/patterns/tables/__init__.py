@@ -33,8 +33,8 @@ ALL: Final[tuple[Pattern, ...]] = tuple(row for table in _PLACES for row in tabl
 BASE64: Final = Pattern(
     id="wrapped.base64",
     type="",
-    regex=r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,1048576}+={0,2}",
-    trigger=r"(?:^|[^A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24}",
+    regex=r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,1048576}+={0,2}",
+    trigger=r"(?:^|[^A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16}",
     score=0.0,
     reason="base64",
     reach=26,

@@ -11,10 +11,15 @@ from consentry.sanitize.patterns.pattern import Pattern
 _LONG = "January|February|March|April|May|June|July|August|September|October|November|December"
 _SHORT = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
 _MONTH = rf"(?:{_LONG}|{_SHORT})"
+_YEAR = r"(?:1[89]|20|21)\d\d"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
 _CLOCK = r"\d{1,2}:[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?: ?[ap]\.?m\.?(?!\w))?"
 _ZONE = r"(?: ?(?:Z|UTC|GMT)(?!\w)| ?[+-]\d\d:?\d\d(?!\d))?"
 _TIME_AFTER = rf"(?:(?:T|t|,? (?:at )?){_CLOCK}{_ZONE})?"
+_BEFORE_YEAR = frozenset(
+    """in since during of from to until till by before after around about circa year and or between the a an this early
+    mid late spring summer autumn fall winter season born died founded established c ca copyright""".split()
+)
 _END = r"(?![\w]|[-/.]\d)"
 
 PATTERNS: Final = (
@@ -26,6 +31,7 @@ PATTERNS: Final = (
         reach=10,
         score=0.5,
         reason="date, year first",
+        lift=0.0,
         check=dates.year_first,
         confirmed=0.9,
     ),
@@ -48,54 +54,42 @@ PATTERNS: Final = (
         reach=10,
         score=0.5,
         reason="date, year last",
+        lift=0.0,
         check=dates.year_last,
         confirmed=0.75,
     ),
     Pattern(
-        id="date.day-month",
+        id="date.named-month",
         type=entities.DATE_TIME,
         regex=(
-            rf"(?<![\w/.-]){_DAY}(?:[ -](?:of )?|\. ?){_MONTH}(?!\w)\.?"
-            rf"(?:(?:,? |-)(?:1[89]|20|21)\d\d(?!\d)|-\d\d(?!\d))?{_TIME_AFTER}"
+            rf"(?<![\w/.-])(?=[0-9JFMASOND])(?:"
+            rf"{_DAY}(?:[ -](?:of )?|\. ?){_MONTH}(?!\w)\.?(?:(?:,? |-){_YEAR}(?!\d)|-\d\d(?!\d))?{_TIME_AFTER}"
+            rf"|{_MONTH}\.?[ -]{_DAY}(?!\d|[.,]\d|:)(?:,? {_YEAR}(?!\d))?{_TIME_AFTER}"
+            rf"|{_MONTH}\.?,?[ -](?:of )?{_YEAR}(?!\w|[.,]\d))"
         ),
-        trigger=rf"\d(?:st|nd|rd|th)?(?:[ -]|\. ?)(?:of )?{_MONTH}\b",
+        trigger=rf"(?:\d(?:st|nd|rd|th)?(?:[ -]|\. ?)(?:of )?{_MONTH}\b|\b{_MONTH}\.?,?[ -](?:of )?\d)",
         reach=24,
         ignore_case=True,
         score=0.5,
         reason="date with the month's name",
+        lift=0.0,
         check=dates.named_month,
         confirmed=0.85,
-    ),
-    Pattern(
-        id="date.month-day",
-        type=entities.DATE_TIME,
-        regex=rf"(?<!\w){_MONTH}\.?[ -]{_DAY}(?!\d|[.,]\d|:)(?:,? (?:1[89]|20|21)\d\d(?!\d))?{_TIME_AFTER}",
-        trigger=rf"\b{_MONTH}\.?[ -]\d",
-        reach=14,
-        ignore_case=True,
-        score=0.5,
-        reason="date with the month's name",
-        check=dates.named_month,
-        confirmed=0.85,
-    ),
-    Pattern(
-        id="date.month-year",
-        type=entities.DATE_TIME,
-        regex=rf"(?<!\w){_MONTH}\.?,?[ -](?:of )?(?:1[89]|20|21)\d\d(?!\w|[.,]\d)",
-        trigger=rf"\b{_MONTH}\.?,?[ -](?:of )?\d\d\d\d",
-        reach=24,
-        ignore_case=True,
-        score=0.8,
-        reason="month and year",
     ),
     Pattern(
         id="date.year",
         type=entities.DATE_TIME,
-        regex=r"(?<![\w$€£#/.,:+-])(?:19\d\d|20[0-4]\d)(?:-(?:(?:19|20)\d\d|\d\d))?(?!\w|[,.:]\d|[/-])",
-        trigger=r"\b(?:19|20)\d\d\b",
+        regex=(
+            r"(?<![\w$€£#/.:+-])(?:1[89]\d\d|20[0-4]\d)(?:(?:-| to )(?:(?:19|20)\d\d|\d\d(?!\d)))?"
+            r"(?!\w|[,.:]\d|[/-]|[ ]?[%°€$£])"
+        ),
+        trigger=r"\b(?:1[89]|20)\d\d\b",
         reach=6,
-        score=0.5,
-        reason="year",
+        ahead=24,
+        score=0.65,
+        reason="year after a word that announces one",
+        lift=0.0,
+        after=_BEFORE_YEAR,
     ),
     Pattern(
         id="date.month-figures",
@@ -105,6 +99,7 @@ PATTERNS: Final = (
         reach=9,
         score=0.5,
         reason="month and year in figures",
+        lift=0.0,
     ),
     Pattern(
         id="date.two-figures",
@@ -124,8 +119,10 @@ PATTERNS: Final = (
         trigger=r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
         reach=10,
         ignore_case=True,
+        digitless=True,
         score=0.6,
         reason="day of the week",
+        lift=0.0,
     ),
     Pattern(
         id="date.clock",
@@ -147,5 +144,6 @@ PATTERNS: Final = (
         ignore_case=True,
         score=0.6,
         reason="time of day",
+        lift=0.0,
     ),
 )

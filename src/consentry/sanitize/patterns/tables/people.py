@@ -28,9 +28,14 @@ Democrat Democrats Republican Republicans Americans Germans Russians Europeans A
 Australians Mexicans Arabs Israelis Palestinians Turks Poles Danes Swedes Finns Greeks Czechs Croats Serbs Kurds Armenians
 Georgians Ukrainians Chechens Romanians Bulgarians Hungarians Iranians Iraqis Syrians Egyptians Nigerians Brazilians
 """
-_NRP = "|".join(sorted(set(_PEOPLES.split()), key=lambda word: (-len(word), word)))
-_TITLE = r"(?:Mr|Mrs|Ms|Mx|Dr|Prof|Hon|Rev|Sgt|Capt|Lt|Col|Gen|Sr|Sra|Hr|Fr|Mme|Mlle)"
+_NRP = frozenset(_PEOPLES.split())
+_TITLE = r"(?:[Mm]r|[Mm]rs|[Mm]s|Mx|[Dd]r|Prof|Hon|Rev|Sgt|Capt|Lt|Col|Gen|Sr|Sra|Hr|Fr|Mme|Mlle)"
 _AGE = r"(?:1[01]\d|[1-9]?\d)"
+
+
+def _is_people(word: str) -> bool:
+    return word in _NRP
+
 
 PATTERNS: Final = (
     Pattern(
@@ -42,6 +47,7 @@ PATTERNS: Final = (
         ignore_case=True,
         score=0.85,
         reason="age in years",
+        lift=0.0,
         group=1,
     ),
     Pattern(
@@ -62,6 +68,7 @@ PATTERNS: Final = (
         ignore_case=True,
         score=0.6,
         reason="age after a word that announces one",
+        lift=0.0,
         group=1,
     ),
     Pattern(
@@ -74,8 +81,10 @@ PATTERNS: Final = (
         trigger=r"\b(?:gender|sex)[\"']?\s{0,3}[:=]",
         reach=14,
         ignore_case=True,
+        digitless=True,
         score=0.85,
         reason="gender after its label",
+        lift=0.0,
         group=1,
     ),
     Pattern(
@@ -85,6 +94,7 @@ PATTERNS: Final = (
         trigger=r"\b(?:male|female|non-?binary|transgender)\b",
         reach=14,
         ignore_case=True,
+        digitless=True,
         score=0.25,
         reason="word for a gender",
         lift=0.3,
@@ -92,20 +102,27 @@ PATTERNS: Final = (
     Pattern(
         id="title",
         type=entities.TITLE,
-        regex=rf"(?<!\w){_TITLE}\.(?= ?\w)|(?<!\w)(?:Mr|Mrs|Ms|Dr|Prof)(?= [A-Z])",
+        regex=rf"(?<!\w)(?=[A-Zdm])(?:{_TITLE}\.(?= ?[^\W\d_])|(?:Mr|Mrs|Ms|Dr|Prof)(?= [A-Z]))",
         trigger=rf"\b{_TITLE}[. ]",
         reach=6,
-        ignore_case=True,
+        ahead=12,
+        digitless=True,
         score=0.55,
         reason="form of address",
+        lift=0.0,
     ),
     Pattern(
         id="nrp",
         type=entities.NRP,
-        regex=rf"(?<![\w-])(?:{_NRP})(?!\w)",
-        trigger=rf"\b(?:{_NRP})\b",
+        regex=r"(?<![\w-])[A-Z][a-z]{2,13}+(?!\w)",
+        trigger=rf"\b(?:{'|'.join(sorted(_NRP))})\b",
         reach=16,
+        ahead=20,
+        digitless=True,
         score=0.6,
         reason="nationality, religion or political group",
+        check=_is_people,
+        confirmed=0.6,
+        lift=0.0,
     ),
 )

@@ -20,6 +20,7 @@ PATTERNS: Final = (
         reach=4,
         score=0.3,
         reason="number with a country's calling code",
+        lift=0.0,
         check=phones.international,
         confirmed=0.9,
     ),
@@ -71,7 +72,7 @@ PATTERNS: Final = (
     Pattern(
         id="phone.national",
         type=entities.PHONE_NUMBER,
-        regex=rf"(?<![\w.,/-])0\d{{1,4}}[ ./-]\d{{2,5}}(?:[ .-]\d{{2,4}}){{0,3}}{_EXTENSION}{_END}",
+        regex=rf"(?<![\w.,/-])0\d{{1,4}}[ ./-]\d{{2,8}}(?:[ .-]\d{{2,4}}){{0,3}}{_EXTENSION}{_END}",
         trigger=r"\b0\d{1,4}[ ./-]\d{2}",
         reach=10,
         score=0.3,

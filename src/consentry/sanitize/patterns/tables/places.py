@@ -46,6 +46,7 @@ PATTERNS: Final = (
         reach=9,
         score=0.7,
         reason="Canadian postal code",
+        lift=0.0,
     ),
     Pattern(
         id="postcode.labelled",
@@ -59,6 +60,7 @@ PATTERNS: Final = (
         ignore_case=True,
         score=0.85,
         reason="postal code after its label",
+        lift=0.0,
         group=1,
     ),
 )
