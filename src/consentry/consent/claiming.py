@@ -62,7 +62,7 @@ def claim(tx: Tx, core: Core, action_id: str, by: Actor, operands: tuple[Operand
         tx, action_id, decision.grant_id, action, core.settings.lease_ms, level, named=grant.kind != "policy"
     )
     if grant.parent_id is not None and load_grant(tx, grant.parent_id).uses_left == 0:
-        record(tx, "standing.exhausted", {"standing": grant.parent_id}, action_id=action_id)
+        record(tx, "standing.exhausted", {"standing": grant.parent_id}, request_id=grant.parent_id)
     wake_grant(tx, decision.grant_id)
     return taken
 

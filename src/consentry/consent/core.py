@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from consentry.actions import Action
-from consentry.consent.eligibility import authors_of, supports
+from consentry.consent.eligibility import authors_of, fallen, stage_satisfied, supports
 from consentry.consent.model import Request
 from consentry.consent.notify import announce
 from consentry.consent.policies import PolicyHolder
@@ -104,7 +104,7 @@ def end_grant(
     record(
         tx,
         f"grant.{state.value}",
-        {"grant": grant_id, **entry},
+        {"grant": grant_id, "action": action_id, **entry},
         sealed={"reason": reason},
         action_id=action_id,
         request_id=request_id,
@@ -141,6 +141,40 @@ def tell(tx: Tx, core: Core, request: Request, kind: str) -> None:
             "expires_at_ms": request.expires_at_ms,
         },
     )
+
+
+def drop_fallen(tx: Tx, request: Request, roster: Roster, authors: frozenset[str]) -> Request:
+    """Take out the votes whose voters are no longer eligible, and go back to the first stage that lost its quorum."""
+    votes = []
+    for vote in request.votes:
+        cause = fallen(vote, request, roster, authors)
+        if cause is None:
+            votes.append(vote)
+            continue
+        tx.execute(delete(tables.votes).where(tables.votes.c.id == vote.id))
+        record(
+            tx,
+            "request.vote_void",
+            {"request": request.id, "person": vote.person, "cause": cause, "stage": vote.stage},
+            action_id=request.action_id,
+            request_id=request.id,
+        )
+    if len(votes) == len(request.votes):
+        return request
+    left = replace(request, votes=tuple(votes))
+    stage = next(
+        (
+            at
+            for at in range(request.stage)
+            if not stage_satisfied(replace(left, stage=at), left.votes, roster, authors)
+        ),
+        request.stage,
+    )
+    if stage != request.stage:
+        tx.execute(
+            update(tables.requests).where(tables.requests.c.id == request.id).values(stage=stage, stage_since=tx.now_ms)
+        )
+    return replace(left, stage=stage)
 
 
 def authors_now(tx: Tx, request: Request, roster: Roster) -> frozenset[str]:

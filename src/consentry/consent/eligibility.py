@@ -7,7 +7,7 @@ Every path that can approve (votes, delegates, standing grants, the check at the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consentry.actions import Actor, Kind
 from consentry.consent.model import BallotVerdict, Delegation, Request, Vote
@@ -99,6 +99,16 @@ def why_not(
     if any(person in roster.members(reviewers) for reviewers in stage.reviewers):
         return Ineligible("member_since", "you joined the reviewers after this request was opened")
     return Ineligible("not_a_reviewer", f"this stage is decided by `{asked}`, and you are not among them")
+
+
+def fallen(vote: Vote, request: Request, roster: Roster, authors: frozenset[str]) -> str | None:
+    """Why a vote no longer counts, or `None` (invariant 5)."""
+    if not (roster.is_active(vote.person) and roster.is_active(vote.counts_for)):
+        return "disabled"
+    if roster.canonical(vote.person) in {roster.canonical(author) for author in authors}:
+        return "author"
+    sets = current_sets(replace(request, stage=vote.stage), roster, authors)
+    return None if any(roster.canonical(vote.counts_for) in members for members in sets) else "not_a_reviewer"
 
 
 def stage_satisfied(request: Request, votes: Sequence[Vote], roster: Roster, authors: frozenset[str]) -> bool:

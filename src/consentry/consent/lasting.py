@@ -98,6 +98,7 @@ def create_standing(
             "agent": pattern.actor,
         },
         sealed={"reason": reason, "resource": pattern.resource},
+        request_id=grant_id,
     )
     announce(tx, core.settings.targets, "standing.created", {"standing": grant_id, "operation": pattern.operation})
     return load_grant(tx, grant_id)
@@ -135,7 +136,13 @@ def revoke(tx: Tx, core: Core, grant_id: str, voter: Voter, reason: str | None) 
             .values(state="revoked")
         )
         if changed.rowcount == 1:
-            record(tx, "standing.revoked", {"standing": grant_id, "person": person}, sealed={"reason": reason})
+            record(
+                tx,
+                "standing.revoked",
+                {"standing": grant_id, "person": person},
+                sealed={"reason": reason},
+                request_id=grant_id,
+            )
     else:
         end_grant(
             tx,

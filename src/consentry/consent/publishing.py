@@ -71,10 +71,23 @@ def _history(tx: Tx, action_id: str) -> dict[int, bytes]:
         select(tables.actions.c.request_id).where(tables.actions.c.id == action_id)
     ).scalar_one_or_none()
     mine = entries.action_id == action_id
+    if (parent := _standing_of(tx, action_id)) is not None:
+        mine = or_(mine, entries.request_id == parent)
     if request_id is not None:
         mine = or_(mine, entries.request_id == str(request_id))
     found = {row.seq: bytes(row.entry) for row in tx.execute(select(entries.seq, entries.entry).where(mine))}
     return dict(sorted(found.items()))
+
+
+def _standing_of(tx: Tx, action_id: str) -> str | None:
+    """The standing grant that an action used: its entries are part of the story."""
+    grants = tables.grants.c
+    parent = tx.execute(
+        select(grants.parent_id)
+        .join(tables.actions, tables.actions.c.grant_id == grants.id)
+        .where(tables.actions.c.id == action_id)
+    ).scalar_one_or_none()
+    return None if parent is None else str(parent)
 
 
 def _disclosures(tx: Tx, covered: dict[int, bytes]) -> list[Disclosure]:

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 
 from consentry.actions import Action, new_id
 from consentry.consent.claiming import new_claim
-from consentry.consent.core import Core, tell
+from consentry.consent.core import Core, drop_fallen, tell
 from consentry.consent.eligibility import authors_of, supports
 from consentry.consent.errors import IdempotencyMismatch
 from consentry.consent.model import ActionState, Claim, Decision, Request, Submission
@@ -165,6 +165,8 @@ def _join(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement, request:
     if not authors <= request.authors:
         merged = sorted(request.authors | authors)
         tx.execute(tables.requests.update().where(tables.requests.c.id == request.id).values(authors=dump(merged)))
+    if request.state is RequestState.PENDING:
+        drop_fallen(tx, request, roster, request.authors | authors)
     record(
         tx,
         "request.joined",

@@ -67,7 +67,7 @@ def _expire_grants(tx: Tx) -> int:
     for row in rows:
         if row.kind == "standing":
             tx.execute(update(tables.grants).where(grants.id == row.id).values(state="expired"))
-            record(tx, "standing.exhausted", {"standing": row.id})
+            record(tx, "standing.exhausted", {"standing": row.id}, request_id=row.id)
         else:
             end_grant(tx, row.id, GrantEvent.TIME, action_id=row.action_id, request_id=row.request_id, entry={})
     return len(rows)

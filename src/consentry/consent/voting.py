@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import update
 
 from consentry.actions import Actor, new_id
-from consentry.consent.core import Core, Refusal, authors_now, end_request, expire_request, tell
+from consentry.consent.core import Core, Refusal, authors_now, drop_fallen, end_request, expire_request, tell
 from consentry.consent.eligibility import Ineligible, stage_satisfied, why_not
 from consentry.consent.errors import (
     AlreadyDecided,
@@ -38,6 +38,7 @@ def vote(tx: Tx, core: Core, request_id: str, voter: Voter, ballot: Ballot) -> R
     if refused := _not_pending(tx, core, request):
         return refused
     authors = authors_now(tx, request, roster)
+    request = drop_fallen(tx, request, roster, authors)
     person = roster.canonical(voter.person)
     if any(roster.canonical(one.person) == person for one in request.votes):
         raise AlreadyVoted("you voted on this request before, and one person is one vote")
@@ -147,7 +148,7 @@ def _advance(tx: Tx, core: Core, request: Request, roster: Roster, authors: froz
         )
         tell(tx, core, request, "request.stage")
         return
-    approvers = sorted({v.person for v in request.votes if v.verdict is BallotVerdict.APPROVE} - authors)
+    approvers = sorted({v.person for v in request.votes if v.verdict is BallotVerdict.APPROVE})
     end_request(
         tx,
         core,

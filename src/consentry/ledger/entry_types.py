@@ -184,9 +184,11 @@ _TABLE = (
         "grant by lease level instance",
     ),
     _type("grant.settled", "what really happened", "claim status", "grant action digest summary release by person"),
-    _type("grant.revoked", "a person took the grant back", "grant", "person by reason"),
-    _type("grant.expired", "the grant was not used in time", "grant"),
-    _type("grant.void", "the grant no longer holds: policy or an approver changed", "grant cause", "policy person"),
+    _type("grant.revoked", "a person took the grant back", "grant", "action person by reason"),
+    _type("grant.expired", "the grant was not used in time", "grant", "action"),
+    _type(
+        "grant.void", "the grant no longer holds: policy or an approver changed", "grant cause", "action policy person"
+    ),
     _type(
         "standing.created",
         "a standing grant, bounded by pattern, count and time",

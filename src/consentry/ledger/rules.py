@@ -53,6 +53,7 @@ class Rules:
         self._index = 0
         self._readers: dict[str, Callable[[Entry], None]] = {
             "action.allowed": self._action_allowed,
+            "action.journaled": self._action_allowed,
             "request.opened": self._request_opened,
             "request.joined": self._request_joined,
             "request.vote": self._vote,
@@ -217,7 +218,9 @@ class Rules:
     def _claim_allowed(self, action: str, digest: str) -> None:
         """A claim without a grant: the action was allowed, and such a right is used once."""
         self._require_allowed(action, digest)
-        once = self._grants.setdefault(f"allowed {action}", _Grant(action, digest, 1))
+        once = self._right(action, digest)
+        if once.end:
+            self._broken("claim_after_end", f"claimed after the right was {once.end}")
         once.claims += 1
         if once.claims > 1:
             self._broken("overused", "an allowed action was claimed more than once")
@@ -234,9 +237,18 @@ class Rules:
         claim.status = entry.text("status")
 
     def _grant_ended(self, entry: Entry) -> None:
-        grant = self._grant(entry)
+        """The end of a grant that was opened, or of the right that an allowed action came with."""
+        action = entry.text("action")
+        if entry.text("grant") not in self._grants and action in self._allowed:
+            grant: _Grant | None = self._right(action, self._allowed[action])
+        else:
+            grant = self._grant(entry)
         if grant is not None:
             grant.end = grant.end or entry.type.removeprefix("grant.")
+
+    def _right(self, action: str, digest: str) -> _Grant:
+        """The right to perform an allowed action once, which has no entry of its own."""
+        return self._grants.setdefault(f"allowed {action}", _Grant(action, digest, 1))
 
     def _grant(self, entry: Entry) -> _Grant | None:
         grant = self._grants.get(entry.text("grant"))
