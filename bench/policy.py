@@ -35,10 +35,10 @@ RESOURCE = Resource("s3://partner", "s3", {"env": "prod"})
 
 
 def policies(count: int, operations: list[str]) -> str:
-    """`count` rules in turn over `operations`; one of five matches the question, as in a set that people wrote."""
+    """`count` rules in turn over `operations`; of those about the question's operation, one in five matches."""
     rules = []
     for number in range(count):
-        limit = 100 if number % 5 else 0
+        limit = 100 if number // len(operations) % 5 else 0
         rules.append(
             f'@id("rule-{number}") @review("group:data-stewards") @expires("30m")\n'
             f'permit (principal is Agent, action == Action::"{operations[number % len(operations)]}", resource)\n'
