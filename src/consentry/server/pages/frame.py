@@ -54,9 +54,7 @@ class Frame:
 async def waiting(gate: Gate, person: str, roster: Roster) -> Waiting:
     """What is pending, newest first, and which of it the person can decide."""
     found = await gate.requests(RequestQuery(state=RequestState.PENDING, limit=MOST))
-    mine = await gate.store.read(
-        lambda tx: frozenset(one.id for one in found if can_decide(tx, person, one, roster))
-    )
+    mine = await gate.store.read(lambda tx: frozenset(one.id for one in found if can_decide(tx, person, one, roster)))
     return Waiting(found, mine)
 
 

@@ -15,7 +15,7 @@ from consentry.server.pages.forms import InvalidForm, read_form
 from consentry.server.pages.frame import Frame, frame
 from consentry.server.pages.response import html, see_other
 from consentry.server.pages.route import page_router
-from consentry.server.pages.sight import may_see_request, seen_request
+from consentry.server.pages.routes.policies import files_in_force
 from consentry.server.pages.views import request as detail
 from consentry.server.pages.views import requests as listing
 from consentry.server.services import Services
@@ -27,6 +27,7 @@ MOST_MS = 12 * 3_600_000
 """After this long a page is looked at anew before a vote."""
 
 DECIDED = 8
+RECENT = 200
 
 router = page_router()
 
@@ -43,7 +44,15 @@ async def inbox(request: HttpRequest, who: Person) -> Response:
     """What waits for this person first, then what else they may see."""
     parts = services(request)
     page = await frame(parts, who, "inbox")
-    return html("inbox.html", **await _around(parts, page), request=None, selected=None, glance=await _glance(parts, page))
+    return html(
+        "inbox.html",
+        shell=page.shell,
+        now_ms=page.now_ms,
+        inbox=await _list(parts, page),
+        request=None,
+        selected=None,
+        glance=await _glance(parts, page),
+    )
 
 
 @router.get("/requests/{request_id}")
@@ -51,7 +60,7 @@ async def show(request: HttpRequest, request_id: str, who: Person) -> Response:
     """One request beside the list."""
     parts = services(request)
     page = await frame(parts, who, "inbox")
-    return await _detail(parts, page, await seen_request(parts.gate, page, request_id))
+    return await _detail(parts, page, await parts.visibility.require_request(who, request_id))
 
 
 @router.post("/requests/{request_id}/vote")
@@ -60,14 +69,14 @@ async def vote(request: HttpRequest, request_id: str, who: Person) -> Response:
     parts = services(request)
     form = await read_form(request)
     page = await frame(parts, who, "inbox")
-    await seen_request(parts.gate, page, request_id)
+    await parts.visibility.require_request(who, request_id)
     reason = form.optional("reason")
     try:
         check_shown(form.fields.get("shown_at", ""), page.now_ms)
         ballot = Ballot(_verdict(form.fields.get("verdict", "")), form.text("shown_digest"), reason)
         await parts.gate.vote(request_id, who.voter("web"), ballot)
     except ConsentryError as error:
-        now = await seen_request(parts.gate, page, request_id)
+        now = await parts.gate.request(request_id)
         return await _detail(parts, page, now, error=error, reason=reason or "")
     return see_other(f"/requests/{request_id}")
 
@@ -78,10 +87,11 @@ async def withdraw(request: HttpRequest, request_id: str, who: Person) -> Respon
     parts = services(request)
     form = await read_form(request)
     page = await frame(parts, who, "inbox")
+    await parts.visibility.require_request(who, request_id)
     try:
         await parts.gate.withdraw(request_id, who.actor, form.optional("reason"))
     except ConsentryError as error:
-        return await _detail(parts, page, await seen_request(parts.gate, page, request_id), error=error)
+        return await _detail(parts, page, await parts.gate.request(request_id), error=error)
     return see_other(f"/requests/{request_id}")
 
 
@@ -103,21 +113,20 @@ def _verdict(text: str) -> BallotVerdict:
         raise InvalidForm("`verdict` must be `approve` or `deny`: press one of the two buttons") from None
 
 
-async def _around(parts: Services, page: Frame) -> dict[str, object]:
+async def _list(parts: Services, page: Frame) -> listing.Inbox:
     """The list, which stands beside every request."""
     others = [one for one in page.waiting.requests if one.id not in page.waiting.mine]
-    seen = await asyncio.gather(*(may_see_request(parts.gate, page, one) for one in others))
+    seen = await asyncio.gather(*(parts.visibility.request(page.session, one) for one in others))
     hidden = {one.id for one, visible in zip(others, seen, strict=True) if not visible}
     shown = [one for one in page.waiting.requests if one.id not in hidden]
-    built = listing.inbox(shown, page.roster, lambda one: one.id in page.waiting.mine)
-    return {"shell": page.shell, "now_ms": page.now_ms, "inbox": built, "error": None, "reason": ""}
+    return listing.inbox(shown, page.roster, lambda one: one.id in page.waiting.mine)
 
 
 async def _glance(parts: Services, page: Frame) -> listing.Glance:
-    recent = await parts.gate.requests(RequestQuery(limit=MOST_RECENT))
+    recent = await parts.gate.requests(RequestQuery(limit=RECENT))
     decided = [one for one in recent if one.state is not RequestState.PENDING]
     decided.sort(key=lambda one: one.decided_at_ms or one.opened_at_ms, reverse=True)
-    seen = [one for one in decided[: 4 * DECIDED] if await may_see_request(parts.gate, page, one)]
+    seen = [one for one in decided[: 4 * DECIDED] if await parts.visibility.request(page.session, one)]
     mine = [one for one in page.waiting.requests if one.id in page.waiting.mine]
     nearest = min(mine, key=lambda one: one.expires_at_ms, default=None)
     return listing.Glance(
@@ -137,19 +146,27 @@ async def _detail(
         gate.similar(request),
         gate.decision(request.action_id),
     )
-    visible = [one for one in similar if await may_see_request(gate, page, one)]
+    visible = [one for one in similar if await parts.visibility.request(page.session, one)]
+    is_policy = request.action.operation == "policy.change" and request.state is RequestState.PENDING
     view = detail.view(
-        request, preview, page.roster, me=page.me, obstacle=obstacle, similar=visible, decision=decision
+        request,
+        preview,
+        page.roster,
+        me=page.me,
+        obstacle=obstacle,
+        similar=visible,
+        decision=decision,
+        policy_files=await gate.store.read(files_in_force) if is_policy else None,
     )
     return html(
         "inbox.html",
         status=200 if error is None else error.status,
-        **{**await _around(parts, page), "error": None if error is None else str(error), "reason": reason},
+        shell=page.shell,
+        now_ms=page.now_ms,
+        inbox=await _list(parts, page),
         request=view,
         selected=request.id,
-        glance=None,
+        error=None if error is None else str(error),
+        reason=reason,
         least_ms=LEAST_MS,
     )
-
-
-MOST_RECENT = 200

@@ -68,10 +68,11 @@ def found(rows: Iterable[tuple[str, str]]) -> Found:
         if label == "findings" and isinstance(value, dict):
             scanned = value.get("scanned") is True
             classes = _classes(value)
-            if scanned:
-                total = value.get("total")
-                count = total if isinstance(total, int) else 0
-                figures.insert(0, Figure(number(count), "sensitive values", loud=count > 0))
+            total = value.get("total")
+            count = total if isinstance(total, int) else 0
+            if scanned or count:
+                shown_count = number(count) if scanned else f"≥ {number(count)}"
+                figures.insert(0, Figure(shown_count, "sensitive values", loud=count > 0))
         elif (figure := _figure(label, value)) is not None:
             figures.append(figure)
         else:

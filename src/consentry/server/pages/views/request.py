@@ -6,7 +6,7 @@ what runs (invariant 7).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from consentry.consent.eligibility import Ineligible
@@ -15,6 +15,7 @@ from consentry.consent.preview import Preview, Section
 from consentry.consent.states import RequestState
 from consentry.policy.model import Roster
 from consentry.server.pages.states import Look, look
+from consentry.server.pages.views.difference import FileChange, changes
 from consentry.server.pages.views.facts import Found, found
 from consentry.server.pages.views.names import Party, person, reviewers
 from consentry.server.pages.views.requests import Item, item
@@ -86,6 +87,7 @@ class RequestView:
     why_not: str | None
     my_ballot: Ballot | None
     author: bool
+    changes: tuple[FileChange, ...]
 
     @property
     def pending(self) -> bool:
@@ -101,8 +103,9 @@ def view(
     obstacle: Ineligible | None,
     similar: Sequence[Request],
     decision: Decision,
+    policy_files: Mapping[str, str] | None = None,
 ) -> RequestView:
-    """Lay out one request for the person `me`."""
+    """Lay out one request for the person `me`. `policy_files` are those in force, for a change of policy."""
     sections = {section.title: section.rows for section in preview.sections}
     mine = roster.canonical(me)
     ballots = [(vote, _ballot(vote, roster)) for vote in request.votes]
@@ -129,8 +132,15 @@ def view(
         may_vote=pending and obstacle is None and my_ballot is None,
         why_not=None if obstacle is None else obstacle.text,
         my_ballot=my_ballot,
+        changes=() if policy_files is None else changes(policy_files, _proposed(request)),
         author=mine in {roster.canonical(author) for author in request.authors},
     )
+
+
+def _proposed(request: Request) -> dict[str, str]:
+    """The files of a `policy.change`, from the stored action."""
+    files = request.action.arguments.get("files")
+    return {name: str(text) for name, text in files.items()} if isinstance(files, Mapping) else {}
 
 
 def _links(rows: Sequence[tuple[str, str]]) -> tuple[Link, ...]:

@@ -8,6 +8,7 @@ const ENDS = { "request.approved": "was approved", "request.denied": "was denied
 
 let fresh = null; // the newest list, not yet shown
 let waiting = 0;
+let source = null;
 
 function bar(id, state, text) {
   const element = document.querySelector(id);
@@ -85,10 +86,28 @@ document.addEventListener("consentry:fresh", () => {
   if (source?.readyState === EventSource.OPEN) quiet("on", "Live");
 });
 
-const source = document.querySelector(".frame") ? new EventSource("/v1/events") : null;
-if (source) {
+// Browsers hold few connections to one server: a tab that nobody sees keeps none, and looks again when it is seen.
+function listen() {
+  if (source || !document.querySelector(".frame")) return;
+  source = new EventSource("/v1/events");
   source.addEventListener("open", () => quiet("on", "Live"));
   source.addEventListener("error", () => quiet("off", "Not live: connecting again"));
+  source.addEventListener("session.ended", () => {
+    hush();
+    quiet("off", "You are signed out: reload to sign in");
+  });
   for (const type of TYPES) source.addEventListener(type, heard);
-  window.addEventListener("pagehide", () => source.close());
 }
+
+function hush() {
+  source?.close();
+  source = null;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "hidden") return hush();
+  listen();
+  waiting ||= setTimeout(look, 150);
+});
+window.addEventListener("pagehide", hush);
+listen();

@@ -1,0 +1,38 @@
+"""All pages, and the files that they load."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from consentry.server.pages import assets
+from consentry.server.pages.route import page_router
+from consentry.server.pages.routes import (
+    action,
+    delegations,
+    grants,
+    history,
+    inbox,
+    ledger,
+    people,
+    policies,
+    reviews,
+    sign_in,
+)
+
+_static = page_router()
+
+
+@_static.get("/static/{path:path}")
+async def static(path: str) -> Response:
+    """A file of the package, for anybody."""
+    return assets.respond(path)
+
+
+def pages() -> APIRouter:
+    """The router of the web inbox: `/`, and everything that a person opens from there."""
+    router = APIRouter()
+    rooms = (sign_in, inbox, history, action, grants, delegations, reviews, policies, people, ledger)
+    for each in (_static, *(room.router for room in rooms)):
+        router.include_router(each)
+    return router
