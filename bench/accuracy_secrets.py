@@ -1,8 +1,7 @@
 """Recall and precision on CredSweeper's samples: `python bench/accuracy_secrets.py ../shared/bench/secrets [--misses]`.
 
 A hit overlaps an expected value on its line (where the value's place is exact; elsewhere any finding on the line).
-A false finding is one on a line that is neither expected nor a candidate. A finding of several lines counts once, on its
-first line that is not expected, if there is none that is.
+A false finding is one on a line that is neither expected nor a candidate; one of several lines counts once.
 """
 
 from __future__ import annotations
@@ -120,9 +119,8 @@ def main() -> None:
     print(f"recall      {hits / total:.3f}  ({hits} of {total} expected lines)")
     print(f"precision   {true / (true + false):.3f}  ({false} lines found in vain)")
     other = total - rules["PEM Private Key"]
-    print(
-        f"recall without PEM lines {(hits - rules['PEM Private Key'] + missed_rules['PEM Private Key']) / other:.3f} ({other} lines)"
-    )
+    found_elsewhere = hits - rules["PEM Private Key"] + missed_rules["PEM Private Key"]
+    print(f"recall without PEM lines {found_elsewhere / other:.3f} ({other} lines)")
     print(f"silent      {quiet} of {silent} files without expected lines")
     print("missed by rule:", dict(missed_rules))
 

@@ -65,7 +65,7 @@ def _decoded(text: str) -> bytes | None:
 
 
 def jwt(value: str) -> bool:
-    """A compact JWS or JWE: the header decodes to a JSON object with `alg` (RFC 7515 section 4.1.1), and the payload decodes."""
+    """A compact JWS or JWE: header and payload decode, the header to an object with `alg` (RFC 7515 section 4.1.1)."""
     if _EXAMPLE.search(value):
         return False
     header, payload, *_ = value.split(".")

@@ -7,12 +7,17 @@ from typing import Final, Literal
 
 Kind = Literal["password", "secret", "token", "key", "auth", "credential", "nonce", "salt"]
 
-KEYWORD: Final = r"(?:pass|pas{1,2}w|psw|pss?w|pwd|passphrase|pw|secret|token|key|auth|cred|nonce|salt|api|bearer|sas|cookie|session)"
+KEYWORD: Final = (
+    r"(?:pass|pas{1,2}w|psw|pss?w|pwd|passphrase|pw|secret|token|key|auth|cred|nonce|salt|api|bearer|sas"
+    r"|cookie|session)"
+)
 """Where a name that promises a secret may be recognised; a superset of `kind_of`, for triggers."""
 
 _PASSWORD: Final = re.compile(
-    r"(?:^|[^a-z])(?:\w*?)(?:pass?-?(?:w(?:o?r+s?)?d?|wrod|phrase|code)s?|p(?:a?s){1,2}w(?:o?r)?d|pswo?r?d|pwd|psw|p/w)(?![a-z])"
-    r"|(?:^|[^a-z])(?:\w*_)?(?:my|db|user|root|admin|mysql|pg|ssh|smtp|ftp|http|redis|mongo|ldap|auth)?_?(?:pass|pw)(?![a-z])"
+    r"(?:^|[^a-z])(?:\w*?)(?:pass?-?(?:w(?:o?r+s?)?d?|wrod|phrase|code)s?|p(?:a?s){1,2}w(?:o?r)?d"
+    r"|pswo?r?d|pwd|psw|p/w)(?![a-z])"
+    r"|(?:^|[^a-z])(?:\w*_)?(?:my|db|user|root|admin|mysql|pg|ssh|smtp|ftp|http|redis|mongo|ldap"
+    r"|auth)?_?(?:pass|pw)(?![a-z])"
     r"|(?:^|[^a-z])pass?w(?:or?s?d)?(?:_|-|\.)"
 )
 _ENDINGS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
@@ -28,26 +33,40 @@ _ENDINGS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     ("key", re.compile(r"(?:^|[^a-z]|[a-z])keys?(?![a-z])|api$|^api(?![a-z])")),
 )
 _NOT_SECRET: Final = re.compile(
-    r"(?:public|primary|foreign|partition|sort|cache|hot|short|row|hash|range|index|dict|map|object|group|lookup|search|meta|"
-    r"translation|message|routing|event|data|json|config|locale|i18n|query|table|column|unique|composite|space|issue|project|"
-    r"registry|license|field|order|storage|bucket|s3|default|child|parent|item|sub|node|state|react|vue|component|widget|menu|label|"
-    r"tab|section|category|param|header|attribute|property|prop|option|setting|host|server|known|authorized|trusted|ssh-?rsa|left|"
-    r"right|up|down|enter|escape|arrow|shift|ctrl|control|alt|function|media|camera|home|back|any_?other|is|has|no|num|max|min)"
+    r"(?:public|primary|foreign|partition|sort|cache|hot|short|row|hash|range|index|dict|map|object"
+    r"|group|lookup|search|meta|"
+    r"translation|message|routing|event|data|json|config|locale|i18n|query|table|column|unique"
+    r"|composite|space|issue|project|"
+    r"registry|license|field|order|storage|bucket|s3|default|child|parent|item|sub|node|state|react"
+    r"|vue|component|widget|menu|label|"
+    r"tab|section|category|param|header|attribute|property|prop|option|setting|host|server|known"
+    r"|authorized|trusted|ssh-?rsa|left|"
+    r"right|up|down|enter|escape|arrow|shift|ctrl|control|alt|function|media|camera|home|back"
+    r"|any_?other|is|has|no|num|max|min)"
     r"[_.\-]?keys?$"
-    r"|^(?:is|has|use|no|enable|disable|allow|require|show|hide|reset|forgot|change|validate|check|verify|get|fetch|load|parse|"
+    r"|^(?:is|has|use|no|enable|disable|allow|require|show|hide|reset|forgot|change|validate|check"
+    r"|verify|get|fetch|load|parse|"
     r"generate|encrypt|decrypt|hash|next|num|max|min|total|count)_?(?=[_A-Z.-]|pass|secret|token|key)"
-    r"|(?:^|_|\.|-)(?:mask\d*|file|path|dir|folder|location|length|len|size|min|max|policy|expir\w*|ttl|timeout|age|field|label|"
-    r"column|type|kind|format|algo\w*|alg|count|number|num|index|pattern|regex|hint|errors?|message|msg|prompt|title|text|"
-    r"placeholder|url|uri|endpoint|host|port|names?|users?|username|email|ids?|arn|ref|reference|status|enabled|required|valid|"
-    r"validator|validation|version|class|style|color|fails?|rate|ratio|tests?|limits?|usage|used|budget|window|source|server|"
-    r"provider|service|manager|handler|helper|utils?|list|map|scheme|method|mode|strategy|flow|grant|scopes?|request|response|"
+    r"|(?:^|_|\.|-)(?:mask\d*|file|path|dir|folder|location|length|len|size|min|max|policy|expir\w*"
+    r"|ttl|timeout|age|field|label|"
+    r"column|type|kind|format|algo\w*|alg|count|number|num|index|pattern|regex|hint|errors?|message"
+    r"|msg|prompt|title|text|"
+    r"placeholder|url|uri|endpoint|host|port|names?|users?|username|email|ids?|arn|ref|reference"
+    r"|status|enabled|required|valid|"
+    r"validator|validation|version|class|style|color|fails?|rate|ratio|tests?|limits?|usage|used"
+    r"|budget|window|source|server|"
+    r"provider|service|manager|handler|helper|utils?|list|map|scheme|method|mode|strategy|flow|grant"
+    r"|scopes?|request|response|"
     r"callback|view|screen|page|form|button|input|icon|info)$"
-    r"|key(?:board\w*|pad\w*|down|up|press|words?|strokes?|frames?|rings?|store|note|stone|chain|ed|ing|er|codes?|space|map|ref)"
-    r"|(?:mon|don|tur|hoc|joc|whis|jockey)keys?$|tokeni[sz]|secretar|sauth|author(?!i[sz])|pwdump|(?:^|_)pwd_?(?:dir|path)",
+    r"|key(?:board\w*|pad\w*|down|up|press|words?|strokes?|frames?|rings?|store|note|stone|chain|ed"
+    r"|ing|er|codes?|space|map|ref)"
+    r"|(?:mon|don|tur|hoc|joc|whis|jockey)keys?$|tokeni[sz]|secretar|sauth|author(?!i[sz])|pwdump"
+    r"|(?:^|_)pwd_?(?:dir|path)",
     re.IGNORECASE,
 )
 _PASSLIKE: Final = re.compile(
-    r"(?i)(?:by|com|sur|tres|under|over|en|im)pass|pass(?:ed|es|ing|enger|age|ive|ion|port|through|thru|book|over|able|ant)"
+    r"(?i)(?:by|com|sur|tres|under|over|en|im)pass|pass(?:ed|es|ing|enger|age|ive|ion|port|through"
+    r"|thru|book|over|able|ant)"
 )
 
 

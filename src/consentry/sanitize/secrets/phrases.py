@@ -23,7 +23,10 @@ class Phrase:
     belief: Callable[[re.Match[str]], float]
 
 
-_QUOTED_OR_BARE: Final = r"(?:\\{0,2}\"(?P<double>[^\"\n\\]{4,400})\\{0,2}\"|\\{0,2}'(?P<single>[^'\n\\]{4,400})\\{0,2}'|(?P<bare>[^\s\"'`<>|;)(]{4,400}))"
+_QUOTED_OR_BARE: Final = (
+    r"(?:\\{0,2}\"(?P<double>[^\"\n\\]{4,400})\\{0,2}\"|\\{0,2}'(?P<single>[^'\n\\]{4,400})\\{0,2}'"
+    r"|(?P<bare>[^\s\"'`<>|;)(]{4,400}))"
+)
 
 
 def value_span(found: re.Match[str]) -> tuple[int, int]:
@@ -138,7 +141,8 @@ PHRASES: Final[tuple[Phrase, ...]] = (
         "password",
         r"(?:-u|--user)[ =][\"']?[a-zA-Z0-9_.@+-]{1,64}:|sshpass[ ]-p",
         re.compile(
-            r"(?:(?:-u|--user)[ =]{1,2}[\"']?[\w.@+-]{1,64}:|sshpass[ ]{1,3}-p[ ]{0,3}[\"']?)(?P<value>[^\s\"'\\:]{3,200})"
+            r"(?:(?:-u|--user)[ =]{1,2}[\"']?[\w.@+-]{1,64}:|sshpass[ ]{1,3}-p[ ]{0,3}[\"']?)(?P<value"
+            r">[^\s\"'\\:]{3,200})"
         ),
         16,
         _password,
@@ -147,7 +151,8 @@ PHRASES: Final[tuple[Phrase, ...]] = (
         "password",
         r"(?i)identified[ \t]",
         re.compile(
-            rf"(?i:identified[ \t]{{1,4}}(?:with[ \t]{{1,4}}['\"]?\w{{1,40}}['\"]?[ \t]{{1,4}})?(?:by|as)(?:[ \t]{{1,4}}password)?)[ \t]{{1,4}}{_QUOTED_OR_BARE}"
+            rf"(?i:identified[ \t]{{1,4}}(?:with[ \t]{{1,4}}['\"]?\w{{1,40}}['\"]?[ \t]{{1,4}})?(?:by"
+            rf"|as)(?:[ \t]{{1,4}}password)?)[ \t]{{1,4}}{_QUOTED_OR_BARE}"
         ),
         12,
         _sql,
@@ -164,7 +169,9 @@ PHRASES: Final[tuple[Phrase, ...]] = (
         r"(?i)(?:define|global|set|setx|export|const|let|var)[ \t\\]",
         re.compile(
             r"(?:(?:#|%)(?:define|global)|(?i:setx?))(?:[ \t]|\\t){1,4}(?P<name>[A-Za-z]\w{1,60})(?:[ \t]|\\t){1,20}"
-            r"(?:\\{0,2}\"(?P<double>[^\"\n\\]{4,400})\\{0,2}\"|(?P<bare>[^\s\"'`<>|;)({]{8,400})|(?P<value>\{[ \t]{0,4}(?:0x[0-9a-fA-F]{1,2}|\d{1,3})(?:[ \t]{0,4},[ \t\\]{0,4}(?:\r?\n[ \t]{0,40})?(?:0x[0-9a-fA-F]{1,2}|\d{1,3})){7,127}))"
+            r"(?:\\{0,2}\"(?P<double>[^\"\n\\]{4,400})\\{0,2}\"|(?P<bare>[^\s\"'`<>|;)({]{8,400})"
+            r"|(?P<value>\{[ \t]{0,4}(?:0x[0-9a-fA-F]{1,2}|\d{1,3})(?:[ \t]{0,4},[ \t\\]{0,4}(?:\r?\n"
+            r"[ \t]{0,40})?(?:0x[0-9a-fA-F]{1,2}|\d{1,3})){7,127}))"
         ),
         9,
         lambda found: (
@@ -198,7 +205,8 @@ PHRASES: Final[tuple[Phrase, ...]] = (
         "bearer_token",
         r"(?i)(?:bearer|ntlm|negotiate|apikey|token)[ \t]+[\"']?[a-z0-9]{8}",
         re.compile(
-            r"(?i:bearer|ntlm|negotiate|authorization[\"']?[ ]{0,3}[:=][ ]{0,3}[\"']?(?:apikey|token))[ \t]{1,4}[\"']?(?P<value>[A-Za-z0-9+/._~=\-]{12,2000})"
+            r"(?i:bearer|ntlm|negotiate|authorization[\"']?[ ]{0,3}[:=][ ]{0,3}[\"']?(?:apikey"
+            r"|token))[ \t]{1,4}[\"']?(?P<value>[A-Za-z0-9+/._~=\-]{12,2000})"
         ),
         48,
         _scheme,
@@ -207,7 +215,8 @@ PHRASES: Final[tuple[Phrase, ...]] = (
         "password",
         r"(?i)machine[ \t]",
         re.compile(
-            r"(?i:machine)\s{1,4}\S{1,100}\s{1,4}(?i:login)\s{1,4}\S{1,100}\s{1,4}(?i:password)\s{1,4}(?P<value>\S{3,200})"
+            r"(?i:machine)\s{1,4}\S{1,100}\s{1,4}(?i:login)\s{1,4}\S{1,100}\s{1,4}(?i:password)\s{1,4}"
+            r"(?P<value>\S{3,200})"
         ),
         10,
         _password,
@@ -216,7 +225,8 @@ PHRASES: Final[tuple[Phrase, ...]] = (
         "password",
         r"(?i)(?:password|passwort|passcode|pass|pwd|pw|secret|token)[ ](?:is|was|to|für|ist)[ ]",
         re.compile(
-            rf"(?i)(?P<name>password|passwort|passcode|pass|pwd|pw|secret|token)[ ](?:is|was|to|ist)[ ]{{1,3}}(?:now[ ])?{_QUOTED_OR_BARE}"
+            rf"(?i)(?P<name>password|passwort|passcode|pass|pwd|pw|secret|token)[ ](?:is|was|to|ist)[ ]"
+            rf"{{1,3}}(?:now[ ])?{_QUOTED_OR_BARE}"
         ),
         20,
         _sentence,

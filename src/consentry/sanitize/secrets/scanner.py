@@ -15,8 +15,9 @@ TYPE: Final = "SECRET"
 NAME: Final = "secrets"
 _ASSIGN: Final = rf"(?i){keynames.KEYWORD}[a-z0-9_.\-]{{0,30}}(?:\\?[\"'`]|[ \t\])]){{0,6}}(?:[:=>!?+]|,[ \t]|%3D)"
 _ATTRIBUTE: Final = rf"(?i)<[a-z0-9_.\-]{{0,30}}{keynames.KEYWORD}[a-z0-9_.\-]{{0,30}}[ \t][^<>\n]{{1,100}}>"
-_FOREIGN_WORDS: Final = tuple(
-    ["비밀번호", "비번", "패스워드", "암호", "пароль", "Пароль", "ПАРОЛЬ", "密码", "密碼", "パスワード", "contraseña", "Contraseña", "şifre", "Şifre", "סיסמה"]
+_FOREIGN_WORDS: Final = (
+    *("비밀번호", "비번", "패스워드", "암호", "пароль", "Пароль", "ПАРОЛЬ", "密码", "密碼"),
+    *("パスワード", "contraseña", "Contraseña", "şifre", "Şifre", "סיסמה"),
 )
 _FOREIGN: Final = re.compile(rf"(?:{'|'.join(_FOREIGN_WORDS)})[ \t]{{0,3}}[:=：][ \t]{{0,3}}")
 _SEED: Final = r"\b(?:[A-Z2-7]{16}|[A-Z2-7]{26}|[A-Z2-7]{32})\b"

@@ -22,8 +22,8 @@ BASE64: Final = WORD | frozenset("+/-")
 class Shape:
     """One published form of secret.
 
-    A match holds one of `triggers` (literals, or one expression in Hyperscan's syntax too), and `expression` is tried at
-    the `back` characters before the end of a trigger. `check` sees the matched value; `left` and `right` are the
+    A match holds one of `triggers` (literals, or one expression in Hyperscan's syntax too), and `expression` is tried
+    at the `back` characters before the end of a trigger. `check` sees the matched value; `left` and `right` are the
     characters that may not touch the match on either side.
     """
 
@@ -144,7 +144,8 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _shape(
         "yandex_token",
         "",
-        r"(?:AQVN[A-Za-z0-9_\-]{35,38}|y0_[A-Za-z0-9_\-]{54,60}|t1\.[A-Z0-9a-z_\-]{1,200}={0,2}\.[A-Z0-9a-z_\-]{86}={0,2})",
+        r"(?:AQVN[A-Za-z0-9_\-]{35,38}|y0_[A-Za-z0-9_\-]{54,60}"
+        r"|t1\.[A-Z0-9a-z_\-]{1,200}={0,2}\.[A-Z0-9a-z_\-]{86}={0,2})",
         trigger=r"\b(?:AQVN[A-Za-z0-9_\-]{20}|y0_[A-Za-z0-9_\-]{20}|t1\.[A-Z0-9a-z_\-]{20})",
         back=24,
         right=BASE64,
@@ -159,7 +160,8 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _shape(
         "gitlab_token",
         "glpat- gloas- gldt- glrt- glrtr- glptt- glft- glimt- glagent- glsoat- glffct- glwt- glcbt-",
-        r"gl(?:pat|oas|dt|rt|rtr|ptt|ft|imt|agent|soat|ffct|wt|cbt)-[A-Za-z0-9_\-]{20,300}(?:\.[0-9a-z]{2}\.[A-Za-z0-9_\-]{7,12})?",
+        r"gl(?:pat|oas|dt|rt|rtr|ptt|ft|imt|agent|soat|ffct|wt"
+        r"|cbt)-[A-Za-z0-9_\-]{20,300}(?:\.[0-9a-z]{2}\.[A-Za-z0-9_\-]{7,12})?",
         right=BASE64,
     ),
     _shape("gitlab_token", "GR1348941", r"GR1348941[A-Za-z0-9_\-]{20}", right=BASE64),
@@ -242,7 +244,9 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _shape(
         "newrelic_key",
         "NRAK- NRBR- NRII- NRJS- NRSP- NRRA- NRIQ- NRAA- NRAL",
-        r"NR(?:AK-[A-Z0-9]{27}|(?:BR|JS)-[0-9a-f]{19}|II-[A-Za-z0-9_\-]{20,40}|SP-[0-9a-z]{2}[0-9A-Z]{31,40}|RA-[0-9a-f]{42}|IQ-[A-Za-z0-9_\-]{32}|AA-[0-9a-f]{27})|[0-9a-z]{36}NRAL",
+        r"NR(?:AK-[A-Z0-9]{27}|(?:BR|JS)-[0-9a-f]{19}|II-[A-Za-z0-9_\-]{20,40}"
+        r"|SP-[0-9a-z]{2}[0-9A-Z]{31,40}|RA-[0-9a-f]{42}|IQ-[A-Za-z0-9_\-]{32}|AA-[0-9a-f]{27})"
+        r"|[0-9a-z]{36}NRAL",
         lead=36,
         check=checks.anything,
     ),
@@ -284,7 +288,9 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _shape(
         "teams_webhook",
         ".webhook.office.com/ outlook.office.com/webhook",
-        r"(?:[a-z0-9]{1,60}\.webhook\.office\.com/webhookb2|outlook\.office(?:365)?\.com/webhook)/(?P<value>[0-9a-f\-]{36}@[0-9a-f\-]{36}/IncomingWebhook/[0-9a-z]{32}/[0-9a-f\-]{36})",
+        r"(?:[a-z0-9]{1,60}\.webhook\.office\.com/webhookb2"
+        r"|outlook\.office(?:365)?\.com/webhook)/(?P<value>[0-9a-f\-]{36}@[0-9a-f\-]{36}/IncomingWebho"
+        r"ok/[0-9a-z]{32}/[0-9a-f\-]{36})",
         lead=61,
         left=NONE,
     ),
@@ -475,7 +481,8 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _shape(
         "onepassword_token",
         "ops_eyJ A3-",
-        r"(?:ops_eyJ[A-Za-z0-9+/=]{200,1000}|A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5})",
+        r"(?:ops_eyJ[A-Za-z0-9+/=]{200,1000}|A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}"
+        r"|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5})",
     ),
     _shape(
         "age_key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}", check=checks.bech32

@@ -23,7 +23,7 @@ MOST: Final = 4096
 def belief(value: str, kind: Kind, *, quoted: bool, name: str = "") -> float:
     """The score of `value` as a secret of `kind`; 0.0 where it is none.
 
-    `quoted` says that the value stood in quotes (so it is a literal, never a variable); `name` is the key it stands under.
+    `quoted` says that the value stood in quotes (so it is a literal, never a variable); `name` is its key.
     """
     if not LEAST[kind] <= len(value) <= MOST or noise.is_placeholder(value):
         return 0.0
