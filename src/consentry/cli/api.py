@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
 
 from consentry.actions import Json
 from consentry.cli import saved
@@ -41,6 +42,11 @@ def credentials() -> tuple[str, str]:
     if kept is None or kept.url.rstrip("/") != url.rstrip("/"):
         raise NotLoggedIn(f"nobody is signed in at `{url}`: run `consentry login`, or set `CONSENTRY_TOKEN`")
     return url, kept.token
+
+
+def at(*parts: str) -> str:
+    """The path of a thing; what somebody typed cannot lead elsewhere."""
+    return "/v1/" + "/".join(quote(part, safe="@:") for part in parts)
 
 
 class Api:
