@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -25,8 +24,9 @@ from consentry.identity.model import (
 )
 from consentry.identity.secret import digest, kind_of, mint
 from consentry.identity.sessions import Lifetimes
-from consentry.policy.model import Person
+from consentry.policy.model import Membership, Person
 from consentry.store import Store, Tx, tables
+from consentry.store.store import News
 
 T = TypeVar("T")
 
@@ -47,7 +47,6 @@ class Directory:
         self._cache: dict[bytes, tuple[Session, int]] = {}
         self._roster = -1
         self._stale = True
-        self._ahead_ms = 0
         self._stop = store.listen(self._on_commit)
 
     def close(self) -> None:
@@ -72,7 +71,7 @@ class Directory:
         if self._stale:
             await self._refresh()
         found = self._cache.get(hashed)
-        if found is not None and self._now_ms() < found[1]:
+        if found is not None and self._store.clock_ms() < found[1]:
             return found[0]
         return await self._remember(hashed)
 
@@ -81,7 +80,6 @@ class Directory:
             return sessions.resolve(tx, hashed), tx.versions.roster, tx.now_ms
 
         session, roster, now_ms = await self._store.read(look)
-        self._ahead_ms = now_ms - _clock_ms()
         if roster == self._roster:
             until = now_ms + CACHED_MS
             if len(self._cache) >= MAX_CACHED:
@@ -100,10 +98,7 @@ class Directory:
             self._cache.clear()
             self._roster = roster
 
-    def _now_ms(self) -> int:
-        return _clock_ms() + self._ahead_ms
-
-    def _on_commit(self, _woken: Collection[str]) -> None:
+    def _on_commit(self, _news: News) -> None:
         self._stale = True
 
     async def _person(self, hashed: bytes) -> Session:
@@ -111,6 +106,10 @@ class Directory:
         if session.expires_at_ms is not None and session.expires_at_ms - now_ms < self._lifetimes.idle_ms // 2:
             await self._write(lambda tx: sessions.keep_alive(tx, hashed, self._lifetimes))
         return session
+
+    async def check(self, session: Session) -> None:
+        """Raises `NotSignedIn` where a session that held a while ago does not any more."""
+        await self._store.read(lambda tx: sessions.check(tx, session.id))
 
     async def sign_in(self, link_token: str) -> SignedIn:
         """Use up a one-time link. Raises `NotSignedIn`."""
@@ -183,6 +182,19 @@ class Directory:
 
         return await self._store.read(run)
 
+    async def some_administrator(self) -> Person | None:
+        """The administrator who has been one longest: for whoever starts the server and has its data at hand."""
+
+        def run(tx: Tx) -> Person | None:
+            members = tables.memberships.c
+            query = (
+                select(members.person_id).where(members.group_name == ADMINISTRATORS).order_by(members.since).limit(50)
+            )
+            people = (rows.canonical_person(tx, row.person_id) for row in tx.execute(query).all())
+            return next((person for person in people if person.active), None)
+
+        return await self._store.read(run)
+
     async def people(self) -> tuple[Person, ...]:
         """Everybody, merged records too, in order of making."""
         query = select(tables.persons).order_by(tables.persons.c.id)
@@ -227,6 +239,14 @@ class Directory:
 
     # Groups.
 
+    async def memberships(self) -> tuple[Membership, ...]:
+        """Who is in which group since when, active and merged persons alike."""
+        columns = tables.memberships.c
+        query = select(tables.memberships).order_by(columns.group_name, columns.since)
+        return await self._store.read(
+            lambda tx: tuple(Membership(row.group_name, row.person_id, row.since) for row in tx.execute(query))
+        )
+
     async def add_to_group(self, by: str | None, group: str, person: str) -> None:
         await self._write(lambda tx: groups.add(tx, by, group, person))
 
@@ -267,10 +287,6 @@ class Directory:
             return await self._store.write(operation)
         finally:
             self._stale = True
-
-
-def _clock_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
 
 
 def _digest(token: str) -> bytes:

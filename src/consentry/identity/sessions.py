@@ -104,6 +104,14 @@ def _agent_kind(tx: Tx, agent_id: str) -> Kind | None:
     return Kind(row.kind)
 
 
+def check(tx: Tx, name: str) -> None:
+    """Raises `NotSignedIn` where the session of this name does not hold now."""
+    row = find_session(tx, name)
+    if row is None:
+        raise NotSignedIn("the session has ended: sign in again")
+    resolve(tx, row.hash)
+
+
 def keep_alive(tx: Tx, hashed: bytes, lifetimes: Lifetimes) -> None:
     """Move the idle limit of a person's session that is in use; never past its absolute one."""
     row = find_token(tx, hashed)

@@ -1,0 +1,81 @@
+"""Wire everything together: settings to gate, gate to services."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from consentry.consent.gate import Gate
+from consentry.consent.settings import GateSettings
+from consentry.identity.directory import Directory
+from consentry.identity.sessions import Lifetimes
+from consentry.policy.model import Resource
+from consentry.server.hub import Hub
+from consentry.server.looking import Lens
+from consentry.server.metrics import Metrics
+from consentry.server.ratelimit import Attempts
+from consentry.server.services import Services
+from consentry.server.settings import InvalidSettings, Settings, WebhookSettings
+from consentry.server.visibility import Visibility
+
+
+def gate_settings(settings: Settings) -> GateSettings:
+    """What the gate is told."""
+    return GateSettings(
+        data_dir=settings.data_dir,
+        store_url=settings.store_url,
+        ledger_origin=settings.ledger.origin,
+        ledger_key=_file(settings.ledger.key, "ledger.key"),
+        keeper=_file(settings.ledger.keeper, "ledger.keeper"),
+        policy_dir=settings.policy.dir,
+        resources={name: Resource(name, one.kind, dict(one.labels)) for name, one in settings.resources.items()},
+        targets=tuple(target_of(hook) for hook in settings.webhooks),
+        lease_ms=settings.limits.lease,
+    )
+
+
+def target_of(hook: WebhookSettings) -> str:
+    """The name of a webhook in the outbox. It stays the same while the address does."""
+    return f"webhook:{hashlib.sha256(hook.url.encode()).hexdigest()[:16]}"
+
+
+def lifetimes(settings: Settings) -> Lifetimes:
+    """How long links, sessions and tokens hold."""
+    one = settings.identity
+    return Lifetimes(link_ms=one.link, idle_ms=one.idle, session_ms=one.session, exchanged_ms=one.exchanged)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, origin: str | None = None) -> AsyncIterator[Services]:
+    """An open gate with everything around it; closed again at the end."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    gate = await Gate.open(gate_settings(settings))
+    try:
+        directory = Directory(gate.store, lifetimes(settings))
+        try:
+            yield Services(
+                gate=gate,
+                directory=directory,
+                settings=settings,
+                lens=Lens(settings.sanitize, settings.resources),
+                metrics=Metrics(),
+                attempts=Attempts(settings.identity.attempts),
+                hub=Hub(gate),
+                visibility=Visibility(gate),
+                origin=origin or settings.origin,
+            )
+        finally:
+            directory.close()
+    finally:
+        await gate.close()
+
+
+def _file(reference: str | None, key: str) -> Path | None:
+    if reference is None:
+        return None
+    scheme, _, path = reference.partition(":")
+    if scheme != "file" or not path:
+        raise InvalidSettings(f"`{key}` must be `file:PATH`")
+    return Path(path).expanduser()

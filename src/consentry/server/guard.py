@@ -1,0 +1,112 @@
+"""The one place where a caller is let in: every route and every page is behind it (threat D9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from starlette.types import Scope
+
+from consentry.actions import Kind
+from consentry.consent.errors import NotAllowed
+from consentry.identity.errors import NotSignedIn
+from consentry.identity.model import ADMINISTRATORS, AUDITORS, Session
+from consentry.server.access import Access, Who
+from consentry.server.origin import check_site
+
+if TYPE_CHECKING:
+    from consentry.server.services import Services
+
+COOKIE = "consentry_session"
+SECURE_COOKIE = "__Host-consentry_session"
+"""The prefix makes browsers refuse a cookie that another host or an insecure page has set."""
+
+
+async def let_in(services: Services, scope: Scope, access: Access) -> Session | None:
+    """Who calls. Raises `NotSignedIn`, `NotAllowed` or `CrossSite`.
+
+    A bearer token wins over a cookie. On an open route a token that does not hold is as good as none.
+    """
+    bearer, cookie, origin, site, host = _read(scope["headers"], cookie_name(services))
+    token = cookie if bearer is None else bearer
+    check_site(
+        scope["method"],
+        origin=origin,
+        site=site,
+        host=host,
+        ours=services.origin,
+        by_cookie=bearer is None and cookie is not None,
+    )
+    if token is None:
+        if access.open:
+            return None
+        raise NotSignedIn("nobody is signed in: use a sign-in link or send a bearer token")
+    try:
+        session = await services.directory.authenticate(token)
+    except NotSignedIn:
+        if access.open:
+            return None
+        raise
+    if not access.open and not await permits(services, access, session):
+        raise NotAllowed(_refusal(access))
+    return session
+
+
+async def permits(services: Services, access: Access, session: Session) -> bool:
+    """Whether a session is one of those that a route takes."""
+    if session.kind is not Kind.PERSON:
+        return Who.AGENT in access.takes
+    if Who.PERSON in access.takes:
+        return True
+    groups = (await services.gate.roster()).groups_of(session.subject)
+    return (Who.ADMIN in access.takes and ADMINISTRATORS in groups) or (
+        Who.AUDITOR in access.takes and AUDITORS in groups
+    )
+
+
+def cookie_name(services: Services) -> str:
+    """The name of the cookie that holds a person's session."""
+    return SECURE_COOKIE if services.secure else COOKIE
+
+
+def cookie(services: Services, token: str, *, max_age_s: int) -> str:
+    """A `Set-Cookie` header for a session: not for scripts, and never sent along from another site."""
+    secure = "; Secure" if services.secure else ""
+    return f"{cookie_name(services)}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}"
+
+
+def _refusal(access: Access) -> str:
+    if Who.PERSON in access.takes:
+        return "this is for persons: sign in as one"
+    if access.takes == frozenset({Who.AGENT}):
+        return "this is for agents and services"
+    groups = [name for who, name in ((Who.AUDITOR, AUDITORS), (Who.ADMIN, ADMINISTRATORS)) if who in access.takes]
+    return f"this is for members of `{'` or `'.join(groups)}`"
+
+
+def _read(
+    headers: Iterable[tuple[bytes, bytes]], cookie_name: str
+) -> tuple[str | None, str | None, str | None, str | None, str | None]:
+    """Bearer token, cookie, origin, site and host, in one pass."""
+    bearer = cookie = origin = site = host = None
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, rest = value.partition(b" ")
+            bearer = rest.strip().decode("latin-1") if scheme.lower() == b"bearer" else bearer
+        elif name == b"cookie" and cookie is None:
+            cookie = _cookie(value.decode("latin-1"), cookie_name)
+        elif name == b"origin":
+            origin = value.decode("latin-1")
+        elif name == b"sec-fetch-site":
+            site = value.decode("latin-1")
+        elif name == b"host":
+            host = value.decode("latin-1")
+    return bearer, cookie, origin, site, host
+
+
+def _cookie(header: str, wanted: str) -> str | None:
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == wanted:
+            return value
+    return None

@@ -1,0 +1,31 @@
+"""The API: one file for each resource, each a list of rows; `ENDPOINTS` is the whole table."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from consentry.server.endpoint import Endpoint
+
+
+@cache
+def endpoints() -> tuple[Endpoint, ...]:
+    """Every route of the API, the busiest first."""
+    from consentry.server.routes import (
+        actions,
+        agents,
+        events,
+        grants,
+        groups,
+        health,
+        ledger,
+        people,
+        policy,
+        requests,
+        reviews,
+        scan,
+        sessions,
+        tokens,
+    )
+
+    parts = (actions, requests, grants, reviews, events, sessions, tokens, people, groups, agents)
+    return tuple(row for part in (*parts, policy, ledger, scan, health) for row in part.ENDPOINTS)

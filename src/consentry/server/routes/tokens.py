@@ -1,0 +1,37 @@
+"""Tokens: an agent acting for somebody (RFC 8693)."""
+
+from __future__ import annotations
+
+from consentry.identity.errors import InvalidExchange
+from consentry.server.access import ANYBODY
+from consentry.server.endpoint import Call, Endpoint
+from consentry.server.problems import TooManyAttempts
+from consentry.server.views.actions import link
+from consentry.server.views.identity import TOKEN_TYPE, ExchangeBody, ExchangeView
+
+
+async def exchange(call: Call, body: ExchangeBody) -> ExchangeView:
+    services = call.services
+    services.attempts.check(call.address)
+    try:
+        made = await services.directory.exchange(body.actor_token, body.subject_token)
+    except InvalidExchange:
+        services.attempts.failed(call.address)
+        raise
+    roster, expires = await services.gate.roster(), made.session.expires_at_ms or 0
+    return ExchangeView(
+        access_token=made.token,
+        issued_token_type=TOKEN_TYPE,
+        token_type="Bearer",  # noqa: S106
+        expires_in=max(0, (expires - services.gate.store.clock_ms()) // 1000),
+        chain=[link(actor, roster) for actor in made.session.actor.links()],
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST", "/v1/tokens/exchange", ANYBODY, exchange,
+        "Exchange an agent's token and somebody's token for one whose chain names both", "tokens",
+        body=ExchangeBody, answer=ExchangeView, form=True, errors=(InvalidExchange, TooManyAttempts),
+    ),
+)  # fmt: skip

@@ -1,0 +1,197 @@
+"""Run the server in the foreground: what `consentry up` does."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import sys
+import webbrowser
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+
+from consentry.errors import ConsentryError
+from consentry.identity.model import Invitation
+from consentry.server.app import create_app
+from consentry.server.build import open_services
+from consentry.server.logs import set_up
+from consentry.server.services import Services
+from consentry.server.settings import Settings
+from consentry.server.webhooks import Deliverer
+
+BACKLOG = 4096
+GRACE_S = 10
+Hook = Callable[[Services], Awaitable[None]]
+
+
+class NotSafe(ConsentryError):
+    """The server would listen where others could read its traffic."""
+
+    code = "not_safe"
+
+
+class PortTaken(ConsentryError):
+    """Something else listens there."""
+
+    code = "port_taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beside the settings. `seed` runs once the server is ready, for `--demo`."""
+
+    demo: bool = False
+    no_browser: bool = False
+    seed: Hook | None = None
+
+
+class Server(uvicorn.Server):
+    """Lets go of waiting callers before it waits for their connections to end."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.ready.set()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._services.stop()
+        super().handle_exit(sig, frame)
+
+
+def run(settings: Settings, *, host: str | None = None, port: int | None = None, demo: bool = False,
+        no_browser: bool = False, seed: Hook | None = None) -> None:  # fmt: skip
+    """Serve until a signal says stop. Raises `ConsentryError` where it cannot start."""
+    server = settings.server.model_copy(
+        update={name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    )
+    settings = settings.model_copy(update={"server": server})
+    set_up(settings.log)
+    check_address(settings)
+    options = Options(demo, no_browser, seed)
+    if sys.platform != "win32":
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, options))
+    else:
+        asyncio.run(serve(settings, options))
+
+
+async def serve(
+    settings: Settings, options: Options = Options(), *, ready: Callable[[Services], None] | None = None
+) -> None:
+    """`run` inside an event loop. `ready` is told once the server answers."""
+    listening = listen(settings)
+    port = listening.getsockname()[1]
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update={"port": port})})
+    try:
+        async with open_services(settings) as services:
+            services.lens.warm()
+            server = Server(uvicorn_config(settings, services), services)
+            deliverer = Deliverer(services.gate.store, settings.webhooks)
+            link = await sign_in_link(services)
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            delivering = asyncio.create_task(deliverer.run())
+            try:
+                await asyncio.wait(
+                    {serving, asyncio.ensure_future(server.ready.wait())}, return_when=asyncio.FIRST_COMPLETED
+                )
+                if server.ready.is_set():
+                    if options.seed is not None:
+                        await options.seed(services)
+                    announce(settings, services, link, options)
+                    if ready is not None:
+                        ready(services)
+                await serving
+            finally:
+                delivering.cancel()
+                await asyncio.gather(delivering, return_exceptions=True)
+    finally:
+        listening.close()
+
+
+def uvicorn_config(settings: Settings, services: Services) -> uvicorn.Config:
+    """The HTTP server: as fast as it gets, and telling nobody what it is."""
+    server = settings.server
+    return uvicorn.Config(
+        create_app(services),
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=server.tls_certificate,
+        ssl_keyfile=server.tls_key,
+    )
+
+
+def check_address(settings: Settings) -> None:
+    """Raises `NotSafe` for an address that is not of the loopback without TLS or a proxy that ends it."""
+    server = settings.server
+    if server.tls_certificate is not None or server.behind_proxy or is_loopback(server.host):
+        return
+    raise NotSafe(
+        f"`server.host` is `{server.host}`, which others can reach, and there is no TLS: set `server.tls_certificate` "
+        "and `server.tls_key`, or `server.behind_proxy = true` where a proxy ends TLS"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket, bound before anything is opened. Raises `PortTaken`."""
+    host, port = settings.server.host, settings.server.port
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise PortTaken(f"`{host}:{port}` cannot be listened on: choose another with `--port`") from None
+    listening.setblocking(False)
+    return listening
+
+
+async def sign_in_link(services: Services) -> Invitation | None:
+    """A link for the first administrator: at the first start, and again until somebody has signed in with one."""
+    directory = services.directory
+    made = await directory.first_administrator(services.settings.identity.administrator)
+    if made is not None:
+        return made
+    awaited = await directory.administrator_awaited()
+    if awaited is None and sys.stdout.isatty():
+        awaited = await directory.some_administrator()
+    return None if awaited is None else await directory.invite(None, awaited.email)
+
+
+def announce(settings: Settings, services: Services, link: Invitation | None, options: Options) -> None:
+    """Say where everything is. The link signs somebody in, so it goes to standard output and never to the log."""
+    origin = services.origin
+    lines = [f"Consentry is at  {origin}", f"Data is in       {settings.data_dir}"]
+    target = origin
+    if link is not None:
+        target = f"{origin}/sign-in#token={link.token}"
+        hours = max(1, settings.identity.link // 3_600_000)
+        lines += [f"Sign in once as  {link.email} (the link holds for {hours} h)", f"  {target}"]
+    print("\n".join(lines), flush=True)
+    if not options.no_browser and sys.stdout.isatty():
+        webbrowser.open(target)
