@@ -49,7 +49,7 @@ def scan(
     chosen = replace(_profile(profile, rules, "default"), min_score=min_score)
     chosen = replace(chosen, names=names and chosen.names)
     done, refused = _run([(path, None) for path in paths], chosen, workers, encoding, changes=False)
-    _tell(done, refused, None, report, as_json, title=_title(paths))
+    _tell(done, refused, None, report, as_json, title=f"Found in {_title(paths)}")
 
 
 def sanitize(
@@ -68,7 +68,7 @@ def sanitize(
     chosen = _profile(profile, rules, "default")
     chosen = replace(chosen, names=names and chosen.names, key=key or chosen.key)
     done, refused = _run([(source, target)], chosen, workers, encoding, changes=True)
-    _tell(done, refused, chosen.name, report, as_json, title=_title([source]))
+    _tell(done, refused, chosen.name, report, as_json, title=f"Sanitized: {_title([source])}")
 
 
 def _profile(name: str | None, rules: Path | None, default: str) -> Profile:

@@ -147,9 +147,23 @@ def _nested(array: pa.Array, place: Place, cleaner: Cleaner, compact: bool) -> p
         item = pa.field(kind.value_field.name, items.type, kind.value_field.nullable or items.null_count > 0)
         made = pa.list_(item) if isinstance(kind, pa.ListType) else pa.large_list(item)
         return build.from_arrays(_offsets(array), items, type=made, mask=array.is_null() if array.null_count else None)
-    plain = pa.large_list(kind.value_field) if "large" in str(kind) else pa.list_(kind.value_field)
-    cleaned = _nested(array.cast(plain), place, cleaner, compact)
-    return cleaned.cast(kind) if cleaned.type.value_type == kind.value_type else cleaned
+    if isinstance(kind, pa.FixedSizeListType):
+        cleaned = _nested(array.cast(pa.list_(kind.value_field)), place, cleaner, compact)
+        return cleaned.cast(kind) if cleaned.type.value_type == kind.value_type else cleaned
+    return _list_view(array, place, cleaner)
+
+
+def _list_view(array: pa.Array, place: Place, cleaner: Cleaner) -> pa.Array:
+    kind = array.type
+    items = clean_array(array.flatten(), place.items(), cleaner, True)
+    large = isinstance(kind, pa.LargeListViewType)
+    sizes = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64() if large else pa.int32())
+    starts = pc.subtract(pc.cumulative_sum(sizes), sizes)
+    item = pa.field(kind.value_field.name, items.type, kind.value_field.nullable or items.null_count > 0)
+    made = pa.large_list_view(item) if large else pa.list_view(item)
+    build = pa.LargeListViewArray if large else pa.ListViewArray
+    mask = array.is_null() if array.null_count else None
+    return build.from_arrays(starts, sizes, items, type=made, mask=mask)
 
 
 def _map(array: pa.MapArray, place: Place, cleaner: Cleaner) -> pa.Array:
@@ -203,6 +217,16 @@ def _sample(name: str, array: pa.Array, out: dict[str, tuple[pa.DataType, list[s
     values = out.setdefault(name, (kind, []))[1]
     if t.is_nested(kind) or t.is_null(kind) or t.is_run_end_encoded(kind):
         return
+    values += _texts(array, want)[:want]
+
+
+def _texts(array: pa.Array, want: int) -> list[str]:
+    """Up to `want` values spread over the array, as text; none where they are not text."""
+    if t.is_string_view(array.type) or t.is_binary_view(array.type):
+        array = array.slice(0, 4 * want).cast(pa.large_binary())
     step = max(1, len(array) // (4 * want))
-    picked = array.take(pa.array(range(0, len(array), step))).drop_null()[: 2 * want]
-    values += [str(one) for one in arrow_text.readable(picked).to_pylist() if str(one).strip()][:want]
+    picked = array.take(pa.array(range(0, len(array), step), pa.int64())).drop_null()[: 2 * want]
+    try:
+        return [str(one) for one in arrow_text.readable(picked).to_pylist() if str(one).strip()]
+    except UnicodeDecodeError:
+        return []

@@ -48,7 +48,7 @@ def without_hidden(array: pa.Array) -> pa.Array:
     """The same values with zeros under the nulls, in buffers of their own."""
     if array.null_count == 0 and array.offset == 0:
         return array
-    return array.take(pa.array(np.arange(len(array)), mask=np.asarray(array.is_null())))
+    return array.take(pa.array(np.arange(len(array)), pa.int64(), mask=np.asarray(array.is_null())))
 
 
 def _whole(array: pa.Array, name: str, plan: ColumnPlan, cleaner: Cleaner, subjects: Sequence[str] | None) -> pa.Array:

@@ -80,7 +80,7 @@ def without_hidden(array: pa.Array) -> pa.Array:
     """The same values in buffers of their own, with nothing under nulls and nothing outside the slice."""
     if array.null_count == 0 and array.offset == 0 and _fits(array):
         return array
-    places = pa.array(np.arange(len(array)), mask=np.asarray(array.is_null()))
+    places = pa.array(np.arange(len(array)), pa.int64(), mask=np.asarray(array.is_null()))
     return array.take(places)
 
 

@@ -6,7 +6,6 @@ import re
 import tomllib
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -120,8 +119,8 @@ class _Profile(_Edge):
             binary=self.binary,
             tables=self.tables,
             default=self.default.rule(),
-            types=MappingProxyType({entity: rule.rule() for entity, rule in self.types.items()}),
-            columns=MappingProxyType(dict(self.columns)),
+            types={entity: rule.rule() for entity, rule in self.types.items()},
+            columns=dict(self.columns),
             internal_ids=tuple(InternalId(one.name, one.pattern, one.score) for one in self.internal_id),
             allow=frozenset(value.casefold() for value in self.lists.allow),
             deny=tuple(Denied(one.value, one.type) for one in self.lists.deny),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -75,8 +74,8 @@ class Profile:
     binary: BinaryRule = "refuse"
     tables: bool = True
     default: Rule = Rule()
-    types: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))
-    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    types: Mapping[str, Rule] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     internal_ids: tuple[InternalId, ...] = ()
     allow: frozenset[str] = frozenset()
     deny: tuple[Denied, ...] = ()
