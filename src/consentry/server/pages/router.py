@@ -19,6 +19,7 @@ from consentry.server.pages.routes import (
     reviews,
     sign_in,
 )
+from consentry.server.problems import UnknownPath
 
 _static = page_router()
 
@@ -29,10 +30,19 @@ async def static(path: str) -> Response:
     return assets.respond(path)
 
 
+_rest = page_router()
+
+
+@_rest.get("/{path:path}")
+async def nowhere(path: str) -> Response:
+    """Whatever no page is at."""
+    raise UnknownPath("no page has this address: it may have been mistyped, or the link is old")
+
+
 def pages() -> APIRouter:
     """The router of the web inbox: `/`, and everything that a person opens from there."""
     router = APIRouter()
     rooms = (sign_in, inbox, history, action, grants, delegations, reviews, policies, people, ledger)
-    for each in (_static, *(room.router for room in rooms)):
+    for each in (_static, *(room.router for room in rooms), _rest):
         router.include_router(each)
     return router

@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from consentry.consent.preview import visible
 from consentry.server.pages import assets, icons, states, text
 
 
@@ -23,6 +24,7 @@ def environment() -> Environment:
     env.globals.update(asset=assets.url, icon=icons.icon, look=states.look)
     env.filters.update(
         marked=text.marked,
+        visible=visible,
         seen=text.seen,
         seen_lines=text.seen_lines,
         short=text.short,

@@ -165,7 +165,7 @@ async def _editor(
         status=400 if problems else 200,
         shell=page.shell,
         now_ms=page.now_ms,
-        files=list(files.items()),
+        files=sorted(files.items()),
         reason=reason,
         problems=problems or [],
     )

@@ -93,7 +93,7 @@ def view(
 
 
 def _event(index: int, entry: Entry, roster: Roster) -> Event:
-    meaning = ENTRY_TYPES[entry.type].meaning
+    meaning = ENTRY_TYPES[entry.type].meaning.partition(";")[0]
     return Event(index, entry.type, meaning, _tone(entry), _ms(entry.time), _details(entry, roster))
 
 

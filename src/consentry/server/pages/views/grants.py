@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from consentry.actions import Action, Json, canonical, parse_object
 from consentry.consent.model import Grant
 from consentry.consent.standing import Signed, StandingPattern
+from consentry.consent.states import GrantState
 from consentry.policy.model import Roster
 from consentry.server.pages.forms import Form
 from consentry.server.pages.states import Look, look
@@ -80,7 +81,7 @@ def grant_row(grant: Grant, action: Action | None, roster: Roster) -> GrantRow:
         holder=_holder(holder, roster),
         bounds=() if pattern is None else bounds(pattern.to_json()["arguments"]),
         signer=None if grant.signer is None else person(grant.signer, roster),
-        state=look(grant.state.value),
+        state=look("used" if grant.state is GrantState.CLAIMED else grant.state.value),
         open=grant.state.value == "open",
         uses=grant.uses,
         uses_left=grant.uses_left,

@@ -40,9 +40,9 @@ class Ballot:
 class Link:
     """One link of the chain as the preview names it, with whoever answers for it."""
 
-    role: str
     kind: str
     name: str
+    id: str
     owner: str | None
 
 
@@ -150,7 +150,8 @@ def _links(rows: Sequence[tuple[str, str]]) -> tuple[Link, ...]:
         if label == "owned by" and links:
             links[-1] = replace(links[-1], owner=name)
         else:
-            links.append(Link(label, label.removeprefix("for "), name, None))
+            shown, _, identifier = name.removesuffix(")").rpartition(" (") if name.endswith(")") else (name, "", "")
+            links.append(Link(label.removeprefix("for "), shown or name, identifier if shown else "", None))
     return tuple(reversed(links))
 
 
