@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from consentry.sanitize.engine import Engine
     from consentry.sanitize.finding import Finding, resolve
     from consentry.sanitize.sanitizer import Sanitized, Sanitizer
+    from consentry.sanitize.stream import Piece, scan_stream
 
 _HOME = {
     "Context": "detector",
@@ -21,9 +22,11 @@ _HOME = {
     "DetectorFailed": "detector",
     "Engine": "engine",
     "Finding": "finding",
+    "Piece": "stream",
     "Sanitized": "sanitizer",
     "Sanitizer": "sanitizer",
     "resolve": "finding",
+    "scan_stream": "stream",
 }
 
 __all__ = [
@@ -32,9 +35,11 @@ __all__ = [
     "DetectorFailed",
     "Engine",
     "Finding",
+    "Piece",
     "Sanitized",
     "Sanitizer",
     "resolve",
+    "scan_stream",
 ]
 
 

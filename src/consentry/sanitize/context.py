@@ -37,7 +37,7 @@ def near(text: str, start: int, end: int) -> frozenset[str]:
 
 def word_before(text: str, start: int) -> str:
     """The lower-cased word that ends right before `start`, with at most blanks, commas and brackets between."""
-    before = text[max(0, start - 20) : start].rstrip(" ,(\n")
+    before = text[max(0, start - 20) : start].rstrip(" ,(")
     found = _LAST.search(before)
     return found[0].rstrip(".").lower() if found else ""
 

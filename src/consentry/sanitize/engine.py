@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from consentry.sanitize.detector import NO_CONTEXT, Context, Detector, DetectorFailed, ManyDetector
 from consentry.sanitize.finding import Finding, resolve
 
 
 class Engine:
-    """Detectors in a fixed order and the score under which a finding is not reported."""
+    """Detectors in a fixed order, the score under which a finding is not reported, and the types that are."""
 
-    def __init__(self, detectors: Sequence[Detector], min_score: float = 0.5) -> None:
+    def __init__(
+        self, detectors: Sequence[Detector], min_score: float = 0.5, types: Collection[str] | None = None
+    ) -> None:
         self._detectors = tuple(detectors)
+        self._only = None if types is None else frozenset(types)
         self.min_score = min_score
 
     @property
     def types(self) -> frozenset[str]:
-        """Every entity type that some detector can report."""
-        return frozenset().union(*(detector.types for detector in self._detectors))
+        """Every entity type that can be reported."""
+        all_types: frozenset[str] = frozenset().union(*(detector.types for detector in self._detectors))
+        return all_types if self._only is None else all_types & self._only
 
     def scan(self, text: str, context: Context = NO_CONTEXT) -> list[Finding]:
         """The findings of one text, in reading order, none overlapping.
@@ -43,7 +47,9 @@ class Engine:
         return [self._settle(mine, len(text)) for mine, text in zip(found, texts, strict=True)]
 
     def _settle(self, found: list[Finding], length: int) -> list[Finding]:
-        return resolve([one for one in found if one.score >= self.min_score], length)
+        least, only = self.min_score, self._only
+        strong = [one for one in found if one.score >= least]
+        return resolve(strong if only is None else [one for one in strong if one.type in only], length)
 
 
 def _scan_many(detector: Detector, texts: Sequence[str], contexts: Sequence[Context]) -> list[list[Finding]]:

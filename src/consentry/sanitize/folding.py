@@ -31,7 +31,8 @@ _COMPATIBLE = chain(
     range(0xA0, 0x180), range(0x1D2C, 0x1D6B), range(0x2000, 0x2200), range(0x2460, 0x2500),
     range(0x3000, 0x3001), range(0xFE50, 0xFE70), range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800),
 )  # fmt: skip
-_STRANGE = re.compile("[\x80-\U0010ffff]+")
+_STRANGE = re.compile(rb"\?+")
+"""Runs of what `encode("ascii", "replace")` puts for characters beyond ASCII: quicker to find than those."""
 _HARMLESS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýßāćčęěłńőřśšżž‘’“”„…«»•£€©°·")
 """Runs that stand as they are and are common: not worth a look into the tables."""
 _LATIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@")
@@ -64,8 +65,8 @@ def invisible() -> re.Pattern[str]:
     return re.compile(f"[{INVISIBLE}]+")
 
 
-def fold(text: str) -> str:
-    """The text with stand-ins replaced, one character for one, so that offsets stay.
+def fold(text: str) -> tuple[str, bool]:
+    """The text with stand-ins replaced, one for one so that offsets stay, and whether it holds invisible characters.
 
     A run of look-alike letters is replaced only where it touches a Latin letter, a digit or an `@`: words of another
     script stay as they are.
@@ -73,15 +74,16 @@ def fold(text: str) -> str:
     simple = _simple()
     lookalikes, alike = _lookalikes()
     parts: list[str] = []
-    done = 0
-    for run in _STRANGE.finditer(text):
-        strange = run[0]
-        if strange in _HARMLESS:
-            continue
+    done, hidden = 0, False
+    for run in _STRANGE.finditer(text.encode("ascii", "replace")):
         start, end = run.span()
+        strange = text[start:end]
+        if strange in _HARMLESS or strange.isascii():
+            continue
+        hidden = hidden or invisible().search(strange) is not None
         touches = text[end : end + 1] in _LATIN or text[start - 1 : start] in _LATIN_OR_DOT
         plain = strange.translate(lookalikes if touches and alike.fullmatch(strange) else simple)
         if plain != strange:
             parts += (text[done:start], plain)
             done = end
-    return "".join((*parts, text[done:])) if parts else text
+    return "".join((*parts, text[done:])) if parts else text, hidden

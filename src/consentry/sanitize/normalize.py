@@ -84,12 +84,11 @@ def plain(text: str) -> View:
     """The text with stand-in characters replaced and invisible ones taken out."""
     if text.isascii():
         return View(text)
-    folded = fold(text)
-    first = None if folded.isascii() else invisible().search(folded)
-    if first is None:
+    folded, hidden = fold(text)
+    if not hidden:
         return View(folded)
     writer, done = _Writer(), 0
-    for gap in invisible().finditer(folded, first.start()):
+    for gap in invisible().finditer(folded):
         writer.add(folded[done : gap.start()], done)
         done = gap.end()
     writer.add(folded[done:], done)
@@ -136,12 +135,12 @@ def _decode(writer: _Writer, escape: str, start: int) -> None:
     elif escape[0] == "&":
         decoded = html.unescape(escape)
         writer.add(
-            fold(decoded)[:1] if decoded != escape else escape, start, 1, len(escape) if decoded != escape else 1
+            fold(decoded)[0][:1] if decoded != escape else escape, start, 1, len(escape) if decoded != escape else 1
         )
     elif escape[1] == "u":
         points = bytes.fromhex(escape.replace("\\u", ""))
         writer.add(
-            fold(points.decode("utf-16-be", "replace")) if _plain_plane(points) else "?" * (len(points) // 2),
+            fold(points.decode("utf-16-be", "replace"))[0] if _plain_plane(points) else "?" * (len(points) // 2),
             start,
             1,
             6,

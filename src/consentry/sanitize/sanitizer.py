@@ -94,4 +94,4 @@ def _engine(names: bool, secrets: bool, types: Collection[str] | None, min_score
         from consentry.sanitize import names as name_detectors
 
         detectors.append(name_detectors.detector())
-    return Engine(detectors, min_score)
+    return Engine(detectors, min_score, types)

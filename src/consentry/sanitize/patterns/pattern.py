@@ -3,8 +3,8 @@
 How a pattern is matched. `regex` says exactly what matches, as `re.finditer` with `re.ASCII` would find it. The vector
 pass runs `trigger` instead, and `regex` is tried only near a trigger. Both ways find the same matches as long as
 
-    INVARIANT: every match of `regex` at `start` holds a match of `trigger` ending within `start … start + reach`, and
-    the match, with what it looks ahead to, ends within `ahead` of its start,
+    INVARIANT: every match of `regex` (that `check` and `after` let stand) at `start` holds a match of `trigger` that
+    ends within `start … start + reach`; the match, with what it looks ahead to, ends within `ahead` of its start;
 
     and, unless `digitless`, the match and its trigger lie within 28 characters of digits that it holds,
 

@@ -30,13 +30,16 @@ def read(path: Path) -> bytes | None:
     try:
         if not _ours(path.parent.lstat(), directory=True):
             return None
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            if not _ours(os.fstat(handle), directory=False):
+                return None
+            with open(handle, "rb", closefd=False) as file:
+                content = file.read(_LARGEST)
+        finally:
+            os.close(handle)
     except OSError:
         return None
-    with open(handle, "rb") as file:
-        if not _ours(os.fstat(file.fileno()), directory=False):
-            return None
-        content = file.read(_LARGEST)
     digest, body = content[:_DIGEST], content[_DIGEST:]
     return body if hashlib.sha256(body).digest() == digest else None
 

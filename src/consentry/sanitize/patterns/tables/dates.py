@@ -83,9 +83,10 @@ PATTERNS: Final = (
             r"(?<![\w$€£#/.:+-])(?:1[89]\d\d|20[0-4]\d)(?:(?:-| to )(?:(?:19|20)\d\d|\d\d(?!\d)))?"
             r"(?!\w|[,.:]\d|[/-]|[ ]?[%°€$£])"
         ),
-        trigger=r"\b(?:1[89]|20)\d\d\b",
+        trigger=rf"\b(?:{'|'.join(sorted(_BEFORE_YEAR))})\.?[ ,(]{{1,2}}(?:1[89]|20)\d\d\b",
         reach=6,
         ahead=24,
+        ignore_case=True,
         score=0.65,
         reason="year after a word that announces one",
         lift=0.0,

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consentry.sanitize import Finding, resolve
+
+
+def found(start: int, end: int, score: float = 0.9, entity: str = "PERSON") -> Finding:
+    return Finding(entity, start, end, score, "test", "because")
+
+
+@pytest.mark.parametrize(
+    ("findings", "kept"),
+    [
+        ([], []),
+        ([found(4, 6), found(0, 2)], [(0, 2), (4, 6)]),
+        ([found(0, 4, 0.6), found(2, 6, 0.8)], [(2, 6)]),
+        ([found(0, 4, 0.8), found(2, 8, 0.8)], [(2, 8)]),
+        ([found(0, 4), found(4, 8)], [(0, 4), (4, 8)]),
+        ([found(0, 4), found(0, 4)], [(0, 4)]),
+        ([found(0, 9, 0.5), found(0, 3, 0.9), found(6, 9, 0.9)], [(0, 3), (6, 9)]),
+    ],
+)
+def test_the_stronger_finding_stands(findings: list[Finding], kept: list[tuple[int, int]]) -> None:
+    assert [(one.start, one.end) for one in resolve(findings, 10)] == kept
+
+
+def test_the_type_named_first_wins_a_tie() -> None:
+    assert [one.type for one in resolve([found(0, 5, 0.9, "PERSON"), found(0, 5, 0.9, "SECRET")], 5)] == ["SECRET"]
+    assert [one.type for one in resolve([found(0, 5, 0.9, "UK_NHS"), found(0, 5, 0.9, "PHONE_NUMBER")], 5)] == [
+        "UK_NHS"
+    ]
+
+
+@pytest.mark.parametrize("span", [(0, 0), (3, 2), (-1, 2), (2, 11)])
+def test_a_span_outside_the_text_is_refused(span: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="outside the text"):
+        resolve([found(*span)], 10)
+
+
+FINDINGS = st.lists(
+    st.builds(
+        lambda start, length, score, entity: found(start, start + length, score, entity),
+        st.integers(0, 40),
+        st.integers(1, 9),
+        st.sampled_from([0.5, 0.7, 0.9]),
+        st.sampled_from(["PERSON", "EMAIL_ADDRESS", "UK_NHS"]),
+    ),
+    max_size=25,
+)
+
+
+@given(FINDINGS, st.randoms())
+def test_what_stands_is_disjoint_ordered_and_the_same_for_any_order(findings: list[Finding], random: object) -> None:
+    kept = resolve(findings, 50)
+    assert all(left.end <= right.start for left, right in zip(kept, kept[1:], strict=False))
+    shuffled = list(findings)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert resolve(shuffled, 50) == kept
+
+
+@given(FINDINGS)
+def test_what_was_dropped_overlaps_something_at_least_as_strong(findings: list[Finding]) -> None:
+    kept = resolve(findings, 50)
+    for one in findings:
+        over = [other for other in kept if other.start < one.end and one.start < other.end]
+        assert one in kept or any(other.score >= one.score for other in over)
