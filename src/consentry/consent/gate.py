@@ -138,8 +138,11 @@ class Gate:
         """Judge an action; open or join a request where policy asks for people.
 
         With `claim`, an action that policy allows outright is claimed in the same transaction: for doors, which
-        perform it at once. Only then can policy's level L0 apply. Raises `IdempotencyMismatch`, `StoreUnavailable`.
+        perform it at once. Only then can policy's level L0 apply. Raises `IdempotencyMismatch`, `StoreUnavailable`,
+        and `PolicyInvalid` for a change of policy that could not take force.
         """
+        if submission.action.operation == lasting.POLICY_CHANGE:
+            lasting.proposed_policies(submission.action, await self.roster())
         prepared = submitting.prepare(self._core, submission, self.store.clock_ms())
         if claim and submitting.is_routine(prepared):
             return await self._journal.submit(prepared)

@@ -27,7 +27,9 @@ from consentry.consent.states import GrantEvent
 from consentry.consent.submitting import Prepared, judged_fields, write_action
 from consentry.errors import InvalidInput, NotFound
 from consentry.policy.cedar import PolicySet
+from consentry.policy.check import check
 from consentry.policy.model import Judgement, Roster, Verdict
+from consentry.policy.problems import PolicyInvalid, Severity
 from consentry.store import Tx, tables
 from consentry.store.record import record, spell_time
 
@@ -400,11 +402,23 @@ def apply_policy(tx: Tx, core: Core, claim_id: str, by: Actor) -> Claim:
         raise UnknownAction(f"there is no claimed `{POLICY_CHANGE}` with the claim `{claim_id[:40]}` of yours")
     if row.state != "claimed":
         raise AlreadySettled("this change of policy was settled before")
+    policies, schema = proposed_policies(action, core.directory.current(tx))
+    put_in_force(tx, policies, schema, by=by.id, action_id=row.action_id, digest=action.digest)
+    return settle(tx, claim_id, by, OutcomeStatus.SUCCEEDED, None)
+
+
+def proposed_policies(action: Action, roster: Roster) -> tuple[PolicySet, str | None]:
+    """The policy set that a `policy.change` proposes, and its schema file.
+
+    Raises `PolicyInvalid` where it does not load, or has a rule that nobody there is could satisfy (threat A11).
+    """
     files = policy_files(action)
     schema = files.pop(SCHEMA_FILE, None)
     policies = PolicySet.load(files, schema)
-    put_in_force(tx, policies, schema, by=by.id, action_id=row.action_id, digest=action.digest)
-    return settle(tx, claim_id, by, OutcomeStatus.SUCCEEDED, None)
+    broken = [problem for problem in check(policies, roster) if problem.severity is Severity.ERROR]
+    if broken:
+        raise PolicyInvalid(broken)
+    return policies, schema
 
 
 def policy_files(action: Action) -> dict[str, str]:
