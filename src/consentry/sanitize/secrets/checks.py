@@ -15,7 +15,7 @@ from typing import Final
 from consentry.sanitize.secrets import noise
 
 _EXAMPLE: Final = re.compile(
-    r"(?i)example|sample|yourkey|yourtoken|placeholder|likeareal|thisisnot|xxxxx|redacted|fakesig|faketoken"
+    r"(?i)example|sample|your[-_]?(?:key|token|api|secret)|placeholder|likeareal|thisisnot|xxxxx|redacted|fakesig|faketoken"
 )
 _COUNTING: Final = re.compile(
     r"(?i)abcdef|bcdefg|012345|123456|234567|345678|456789|987654|876543|765432|654321|543210|fedcba"
