@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
 }
 
-ONLY_HERE = {("client", "server"): "consentry.client.embedded", ("server", "demo"): "consentry.server.seed"}
+ONLY_HERE = {("client", "server"): "consentry.client.embedded"}
 """Steps that one file takes for its room: embedding is the server's wiring without its sockets."""
 
 ROOT = "consentry"

@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from consentry.actions import Operand
-from consentry.client.errors import Unreachable, from_code
+from consentry.client.errors import Misused, Unreachable, from_code
 from consentry.client.model import ClaimGiven, Decision, Status
 from consentry.client.retry import Backoff, poll_s
 from consentry.client.transport import Ask
@@ -41,7 +41,7 @@ class Repeat(Enum):
 class HttpTransport:
     """See `transport.Transport`. `patience_s` is how long a call keeps trying while the server is away.
 
-    `wire` replaces the network, for a server in the same process.
+    `wire` replaces the network, for a server in the same process. An empty token asks as nobody.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class HttpTransport:
         self._backoff = backoff or Backoff()
         self._http = httpx2.AsyncClient(
             base_url=url.rstrip("/"),
-            headers={"authorization": f"Bearer {token}", "accept": "application/json"},
+            headers={"accept": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {}),
             timeout=httpx2.Timeout(10.0, connect=5.0),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
             follow_redirects=False,
@@ -131,6 +131,8 @@ class HttpTransport:
         while True:
             try:
                 reply = await once()
+            except (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol):
+                raise Misused("the address or the token is malformed: check `CONSENTRY_URL` and the token") from None
             except httpx2.TransportError as error:
                 problem: ConsentryError = _lost(error, repeat, what, self._http.base_url)
                 again = repeat is Repeat.SAFE or isinstance(error, _NOT_SENT)

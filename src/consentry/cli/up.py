@@ -1,0 +1,42 @@
+"""`consentry up`: the server and the inbox, in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("up")(up)
+
+
+def up(
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on. Default: `server.host`, 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one. Default: 7272.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", envvar="CONSENTRY_DATA", help="Data directory. Default: the platform's.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Settings. Default: ./consentry.toml.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Put a request in the inbox, with a pipeline that waits.")] = (
+        False
+    ),
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+) -> None:
+    """Start the server and the inbox. Works without any settings: loopback, SQLite, starter policies, one-time link."""
+    from consentry.server.run import run
+    from consentry.server.settings import load
+
+    settings = load(config, data_dir=data)
+    if not demo:
+        run(settings, host=host, port=port, no_browser=no_browser)
+        return
+    from consentry.demo import seed
+
+    run(seed.with_dataset(settings), host=host, port=port, demo=True, no_browser=no_browser, seed=seed.seed)
