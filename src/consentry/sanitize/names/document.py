@@ -1,0 +1,214 @@
+"""What the whole document says about a name: titles before it, and the same name elsewhere.
+
+A name that is sure in one place is a name in every place: the whole of it, its surname alone, a given name that the
+lists know, and all of them in capitals or with an `'s`. Works on rows of tokens, so a document of many names stays linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from consentry.sanitize.names import features
+from consentry.sanitize.names.decode import Mask, Rows
+from consentry.sanitize.names.model import Model
+from consentry.sanitize.names.tokens import (
+    SHAPE_INITIAL,
+    SHAPE_LOWER,
+    SHAPE_MIXED,
+    SHAPE_SINGLE,
+    SHAPE_UPPER,
+    Tokens,
+    word_hash,
+)
+
+SURE: Final = 0.75
+"""Belief from which a name of several words is looked for elsewhere."""
+SURE_ALONE: Final = 0.93
+"""The same for a name of one word."""
+_TITLES: Final = "mr mrs ms miss mx dr prof professor judge justice sir dame lady madam herr frau mme sgt capt".split()
+_PARTICLES: Final = "van von de del della der den di da du dos la le el al bin ibn ben ten ter zu af av".split()
+_LONGEST_NAME: Final = 8
+_ENOUGH_WORDS: Final = 40
+"""Lower-case words from which a document shows how it writes names."""
+_REPEATED: Final = frozenset({"PERSON", "ORGANIZATION", "LOCATION"})
+_NAME_SHAPES: Final = (SHAPE_INITIAL, SHAPE_UPPER, SHAPE_MIXED, SHAPE_SINGLE)
+_NAMELIKE: Final = np.isin(np.arange(7), _NAME_SHAPES)
+_SOLID: Final = np.isin(np.arange(7), (SHAPE_INITIAL, SHAPE_UPPER, SHAPE_MIXED))
+_WEAK: Final = np.uint64(
+    sum(1 << features.LISTS.index(name) for name in ("common", "country", "nationality", "title", "organization"))
+)
+"""Lists whose words are no names when they stand alone."""
+
+Known = dict[int, list[tuple[tuple[int, ...], str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A span of tokens, its label, the belief, and the reason in words."""
+
+    first: int
+    last: int
+    label: str
+    score: float
+    reason: str
+
+
+class Vocabulary:
+    """Hashes of the words that the rules know, for the character tables of one model."""
+
+    def __init__(self, model: Model) -> None:
+        self.titles = np.array(sorted(word_hash(word, model.tables) for word in _TITLES), np.uint64)
+        self.particles = frozenset(word_hash(word, model.tables) for word in _PARTICLES)
+        self.dot = word_hash(".", model.tables)
+        self.hyphens = frozenset(word_hash(char, model.tables) for char in "-'’‐")
+        self.model = model
+
+
+def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabulary) -> list[Named]:
+    """The tagger's names put right: parts of one name joined, names after a title whole, lower-case ones where nobody
+    else is written so dropped."""
+    joined: list[Named] = []
+    for one in _cased(tokens, owner, named):
+        before = joined[-1] if joined else None
+        if before and _continues(tokens, owner, before, one):
+            score = max(before.score, one.score)
+            joined[-1] = Named(before.first, one.last, one.label, score, one.reason)
+        else:
+            joined.append(one)
+    return _titled(tokens, owner, joined, words)
+
+
+def _continues(tokens: Tokens, owner: Rows, before: Named, one: Named) -> bool:
+    touching = before.last + 1 == one.first and tokens.gap[one.first] == 1 and owner[one.first] == owner[before.last]
+    return bool(touching) and before.label == one.label and one.label in _REPEATED
+
+
+def _cased(tokens: Tokens, owner: Rows, named: Sequence[Named]) -> list[Named]:
+    """Without names in lower case, in documents long enough to show that their names are written with capitals."""
+    capital = _NAMELIKE[tokens.shape]
+    lower = [one for one in named if not capital[one.first : one.last + 1].any()]
+    if not lower:
+        return list(named)
+    count = int(owner[-1]) + 1
+    written = np.bincount(owner[capital], minlength=count)
+    small = np.bincount(owner[tokens.shape == SHAPE_LOWER], minlength=count)
+    strict = (small >= _ENOUGH_WORDS) & (written * 30 >= small)
+    drop = {id(one) for one in lower if strict[owner[one.first]]}
+    return [one for one in named if id(one) not in drop]
+
+
+def _titled(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabulary) -> list[Named]:
+    """With the names that follow a title, whole: `Judge Ortiz`, `Ms S.`, `Dr. van der Berg`."""
+    at = {row: index for index, one in enumerate(named) for row in range(one.first, one.last + 1)}
+    out: list[Named | None] = list(named)
+    added: list[Named] = []
+    for row in np.flatnonzero(features.contains(words.titles, tokens.key) & _NAMELIKE[tokens.shape]).tolist():
+        first = row + 1
+        if first < len(tokens) and int(tokens.key[first]) == words.dot and tokens.gap[first] == 0:
+            first += 1
+        last = _run_of_names(tokens, owner, first, words)
+        if last < first or (first == row + 1 and row in at and named[at[row]].last >= last):
+            continue
+        touched = sorted({at[place] for place in range(row, last + 1) if place in at} - {at.get(row)})
+        if any(named[index].label not in ("PERSON", "LOCATION") for index in touched):
+            continue
+        whole = at.get(row)
+        if whole is not None and named[whole].label == "PERSON":
+            first = named[whole].first
+            touched = [whole, *touched]
+        last = max([last, *(named[index].last for index in touched)])
+        for index in touched:
+            out[index] = None
+        added.append(Named(first, last, "PERSON", 0.9, "follows a title"))
+    kept = [one for one in out if one is not None]
+    return sorted([*kept, *_apart(added)], key=lambda one: one.first) if added else kept
+
+
+def _apart(named: Sequence[Named]) -> list[Named]:
+    out: list[Named] = []
+    for one in named:
+        if not out or one.first > out[-1].last:
+            out.append(one)
+    return out
+
+
+def _run_of_names(tokens: Tokens, owner: Rows, first: int, words: Vocabulary) -> int:
+    """The last row of the capitalised words, initials and particles from `first` on; `first - 1` where there are none."""
+    last, row = first - 1, first
+    while row < len(tokens) and row - first < _LONGEST_NAME and owner[row] == owner[first - 1] and tokens.gap[row] < 2:
+        key, shape = int(tokens.key[row]), int(tokens.shape[row])
+        if shape in _NAME_SHAPES:
+            last = row
+        elif key == words.dot and row == last + 1 and tokens.shape[last] == SHAPE_SINGLE and tokens.gap[row] == 0:
+            last = row
+        elif not (key in words.particles or (key in words.hyphens and tokens.gap[row] == 0 and row > first)):
+            break
+        row += 1
+    return last
+
+
+def learn(known: dict[int, Known], tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabulary) -> None:
+    """Adds to `known`, by document, what is to be looked for elsewhere because of these names."""
+    sure = [
+        one for one in named if one.score >= SURE and one.label in _REPEATED and one.last - one.first < _LONGEST_NAME
+    ]
+    if not sure:
+        return
+    solid = _solid(tokens)
+    telling = _telling(tokens, np.unique([row for one in sure for row in range(one.first, one.last + 1)]), words)
+    for one in sure:
+        rows = [row for row in range(one.first, one.last + 1) if solid[row]]
+        if not rows:
+            continue
+        mine = known.setdefault(int(owner[one.first]), {})
+        several = len(rows) > 1
+        if several or (one.score >= SURE_ALONE and rows[0] in telling):
+            _learn(mine, tuple(tokens.key[one.first : one.last + 1].tolist()), one.label, one.score)
+        if one.label == "PERSON" and several:
+            for row in (rows[-1], rows[0]):
+                if row in telling:
+                    _learn(mine, (int(tokens.key[row]),), "PERSON", one.score)
+
+
+def _learn(known: Known, keys: tuple[int, ...], label: str, score: float) -> None:
+    rows = known.setdefault(keys[0], [])
+    if all(keys != other for other, _, _ in rows):
+        rows.append((keys, label, score))
+        rows.sort(key=lambda row: -len(row[0]))
+
+
+def _solid(tokens: Tokens) -> Mask:
+    """Capitalised words of two letters or more."""
+    return np.asarray(_SOLID[tokens.shape] & (tokens.end - tokens.start >= 2))
+
+
+def _telling(tokens: Tokens, rows: Rows, words: Vocabulary) -> frozenset[int]:
+    """The rows whose word says enough alone: long enough, no common word, title, country or nationality."""
+    bits = features.membership(tokens.key[rows], dict(words.model.lists))
+    alone = (bits & _WEAK) == 0
+    long_enough = tokens.end[rows] - tokens.start[rows] >= 3
+    return frozenset(rows[alone & long_enough].tolist())
+
+
+def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask) -> Iterator[Named]:
+    """Every uncovered place, capitalised, where a name known in the same document stands again."""
+    if not known:
+        return
+    firsts = np.array(sorted(set().union(*known.values())), np.uint64)
+    places = np.flatnonzero(features.contains(firsts, tokens.key) & ~covered & _NAMELIKE[tokens.shape])
+    taken = -1
+    for row in places.tolist():
+        if row <= taken:
+            continue
+        for keys, label, score in known.get(int(owner[row]), {}).get(int(tokens.key[row]), ()):
+            last = row + len(keys) - 1
+            if last >= len(tokens) or owner[last] != owner[row] or covered[row : last + 1].any():
+                continue
+            if tuple(tokens.key[row : last + 1].tolist()) == keys:
+                yield Named(row, last, label, round(score * 0.95, 3), "is a name found elsewhere in the text")
+                taken = last
+                break

@@ -1,0 +1,44 @@
+"""Values that stand alone under a key or column that names what they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from consentry.sanitize.detector import Context
+from consentry.sanitize.finding import Finding
+
+LONGEST: Final = 80
+_KEYS: Final = (
+    (
+        "PERSON",
+        re.compile(
+            r"(?:first|last|middle|full|given|family|maiden|legal|display|customer|client|patient|employee|contact|owner|person|user|"
+            r"author|manager|holder|cardholder|recipient|sender|guest|student|passenger|applicant|spouse|father|mother)_?names?$"
+            r"|^(?:sur|fore|nick)name$|^(?:account|card)_?holder$|^maiden$|^(?:f|l)name$"
+        ),
+    ),
+    (
+        "LOCATION",
+        re.compile(r"(?:^|_)(?:city|town|country|state|county|province|birth_?place|place_of_birth|municipality)$"),
+    ),
+    ("ORGANIZATION", re.compile(r"(?:^|_)(?:company|employer|organi[sz]ation|company_name|business_name)$")),
+)
+_VALUE: Final = re.compile(r"\s*([^\W\d_][\w .,'’()&-]*?)\s*", re.UNICODE)
+
+
+def by_key(text: str, context: Context, found: Sequence[Finding], detector: str) -> list[Finding]:
+    """The whole value where its key says what it is and the tagger saw nothing in it."""
+    if not context.value or not context.key or len(text) > LONGEST or found:
+        return []
+    value = _VALUE.fullmatch(text)
+    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", context.key).lower().replace("-", "_").replace(" ", "_")
+    if value is None or len(value[1]) < 2:
+        return []
+    for label, pattern in _KEYS:
+        if pattern.search(key):
+            return [
+                Finding(label, value.start(1), value.end(1), 0.8, detector, "stands under a key that says what it is")
+            ]
+    return []

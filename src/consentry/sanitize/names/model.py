@@ -1,0 +1,166 @@
+"""The model file: a header and arrays, read in place; and the forward pass in numpy.
+
+Layout: 8 bytes magic, 4 bytes little-endian header length, a JSON header `{"meta": …, "arrays": {name: [dtype, shape,
+offset]}}`, then the arrays, each at a multiple of 64 from the start of the file. Nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from consentry.errors import ConsentryError
+from consentry.sanitize.names import features
+from consentry.sanitize.names.tokens import U64, Tables, Tokens
+
+MAGIC: Final = b"CNSNAME1"
+FILE: Final = "names.model"
+DIGEST_FILE: Final = "names.model.sha256"
+F32 = npt.NDArray[np.float32]
+_DTYPES: Final = {"int8": np.int8, "uint8": np.uint8, "uint32": np.uint32, "uint64": np.uint64, "float32": np.float32}
+
+
+class ModelUnusable(ConsentryError):
+    """The model of names is missing or is not the one that was shipped; nothing is scanned with it."""
+
+    code: ClassVar[str] = "model_unusable"
+    status: ClassVar[int] = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Weights, word lists and character tables.
+
+    `table` holds one row per feature (int8, times `scale`), `known` the sorted keys of types whose vectors stand ready
+    in `vectors`. `window` and `output` are the two layers; `labels` are BIO labels, `O` first.
+    """
+
+    labels: tuple[str, ...]
+    tables: Tables
+    lists: Mapping[str, U64]
+    table: npt.NDArray[np.int8]
+    scale: F32
+    gaps: F32
+    window: F32
+    window_bias: F32
+    output: F32
+    output_bias: F32
+    transitions: F32
+    likely: U64
+    never: U64
+    known: U64
+    vectors: F32
+
+    def type_vectors(self, tokens: Tokens, chosen: npt.NDArray[np.intp]) -> F32:
+        """One row per chosen token: the sum of its features, then one row of zeros for the padding around a text."""
+        keys = features.type_keys(tokens.key[chosen], tokens.shape[chosen])
+        unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        vectors = np.empty((len(unique), self.table.shape[1]), np.float32)
+        at = np.minimum(np.searchsorted(self.known, unique), max(len(self.known) - 1, 0))
+        ready = self.known[at] == unique if len(self.known) else np.zeros(len(unique), bool)
+        vectors[ready] = self.vectors[at[ready]]
+        if not ready.all():
+            rest = chosen[first[~ready]]
+            vectors[~ready] = self.compute(tokens, rest)
+        return np.asarray(vectors[inverse])
+
+    def compute(self, tokens: Tokens, chosen: npt.NDArray[np.intp]) -> F32:
+        """Vectors of types from their features."""
+        rows = features.rows(
+            tokens.prefix,
+            tokens.start[chosen],
+            tokens.end[chosen],
+            tokens.key[chosen],
+            tokens.shape[chosen],
+            dict(self.lists),
+        )
+        total = np.zeros((len(rows), self.table.shape[1]), np.int32)
+        for slot in range(rows.shape[1]):
+            total += self.table[rows[:, slot]]
+        return total * self.scale
+
+    def emissions(self, vectors: F32, where: npt.NDArray[np.intp]) -> F32:
+        """Label scores of the tokens `where`; `vectors` has `WINDOW` rows of padding on both sides of all tokens."""
+        width = 2 * features.WINDOW + 1
+        view = np.lib.stride_tricks.sliding_window_view(vectors, (width, vectors.shape[1]))[:, 0]
+        seen = view[where].reshape(len(where), -1)
+        hidden = seen @ self.window + self.window_bias
+        np.maximum(hidden, 0, out=hidden)
+        return np.asarray(hidden @ self.output + self.output_bias, np.float32)
+
+
+def read(path: Path, digest: str | None) -> Model:
+    """The model in `path`. Raises `ModelUnusable` where the file is missing, damaged, or has another SHA-256 than `digest`."""
+    try:
+        raw = np.memmap(path, np.uint8, "r")
+    except (OSError, ValueError) as error:
+        raise ModelUnusable(f"the model of names `{path.name}` cannot be read; reinstall consentry") from error
+    if digest is not None and hashlib.sha256(raw.data).hexdigest() != digest:
+        raise ModelUnusable(f"the model of names `{path.name}` is not the one that was shipped; reinstall consentry")
+    try:
+        return _parsed(raw)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise ModelUnusable(f"the model of names `{path.name}` is damaged; reinstall consentry") from error
+
+
+def _parsed(raw: npt.NDArray[np.uint8]) -> Model:
+    if raw[:8].tobytes() != MAGIC:
+        raise ValueError("not a model of names")
+    size = int.from_bytes(raw[8:12].tobytes(), "little")
+    header = json.loads(raw[12 : 12 + size].tobytes())
+    arrays = {
+        name: np.frombuffer(raw.data, _DTYPES[dtype], int(np.prod(shape)), offset).reshape(shape)
+        for name, (dtype, shape, offset) in header["arrays"].items()
+    }
+    lists = {name: arrays.pop(f"list.{name}") for name in features.LISTS}
+    tables = Tables(arrays.pop("classes"), arrays.pop("folded"))
+    return Model(labels=tuple(header["meta"]["labels"]), tables=tables, lists=lists, **arrays)
+
+
+def write(path: Path, labels: tuple[str, ...], arrays: Mapping[str, npt.NDArray[np.generic]]) -> str:
+    """Writes a model file; the same arrays give the same bytes. Returns its SHA-256."""
+    names = sorted(arrays)
+    shapes: dict[str, list[object]] = {name: [str(arrays[name].dtype), list(arrays[name].shape), 0] for name in names}
+    offsets: dict[str, int] = {}
+    meta = {"labels": list(labels)}
+    room = 12 + len(json.dumps({"meta": meta, "arrays": shapes})) + 16 * len(names)
+    offset = -(-room // 64) * 64
+    for name in names:
+        shapes[name][2] = offsets[name] = offset
+        offset += -(-arrays[name].nbytes // 64) * 64
+    header = json.dumps({"meta": meta, "arrays": shapes}).encode()
+    out = bytearray(offset)
+    out[:12] = MAGIC + len(header).to_bytes(4, "little")
+    out[12 : 12 + len(header)] = header
+    for name in names:
+        data = np.ascontiguousarray(arrays[name]).tobytes()
+        start = offsets[name]
+        out[start : start + len(data)] = data
+    path.write_bytes(out)
+    return hashlib.sha256(out).hexdigest()
+
+
+_lock = threading.Lock()
+_shipped: list[Model] = []
+
+
+def shipped() -> Model:
+    """The model that came with the package, read and checked once per process. Raises `ModelUnusable`."""
+    with _lock:
+        if not _shipped:
+            home = Path(str(resources.files(__package__)))
+            try:
+                digest = (home / DIGEST_FILE).read_text(encoding="ascii").split()[0]
+            except (OSError, ValueError, IndexError) as error:
+                raise ModelUnusable("the digest of the model of names is missing; reinstall consentry") from error
+            _shipped.append(read(home / FILE, digest))
+        return _shipped[0]

@@ -1,0 +1,125 @@
+"""The detector of names, places and organisations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from consentry.sanitize.detector import Context
+from consentry.sanitize.finding import Finding
+from consentry.sanitize.names import decode, document, fields, larger, model, tokens
+
+NAME: Final = "names"
+TYPES: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "TITLE", "STREET_ADDRESS"})
+BIAS: Final = 1.0
+UNSURE: Final = 0.8
+"""Belief below which a larger model, where there is one, is asked."""
+_SEPARATOR: Final = "\n\n\n"
+
+Piece = tuple[int, tokens.Tokens, npt.NDArray[np.intp]]
+
+
+class NameDetector:
+    """Tags with the model, then lets the document speak: titles, and the same name again. Stateless between calls."""
+
+    name = NAME
+    types = TYPES
+
+    def __init__(self, weights: model.Model, bias: float = BIAS, second: larger.Larger | None = None) -> None:
+        self._model = weights
+        self._bias = bias
+        self._words = document.Vocabulary(weights)
+        self._second = second
+
+    def scan(self, text: str, context: Context) -> list[Finding]:
+        """Every name, place and organisation in the text."""
+        pieces = [
+            (offset, piece, np.zeros(len(piece), np.intp))
+            for offset, codes in _pieces(tokens.codes_of(text))
+            for piece in [tokens.tokenize_codes(codes, self._model.tables)]
+        ]
+        found = [self._finding(offset, piece, one) for offset, piece, one in self._named(pieces)]
+        if self._second is not None:
+            found = larger.settle(text, found, self._second, UNSURE)
+        return found + fields.by_key(text, context, found, NAME)
+
+    def scan_many(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[list[Finding]]:
+        """The findings of each text, as `scan` reports them, computed side by side."""
+        out: list[list[Finding]] = [[] for _ in texts]
+        for group in _groups(texts):
+            if len(group) == 1 or self._second is not None:
+                for index in group:
+                    out[index] = self.scan(texts[index], contexts[index])
+                continue
+            for index, found in zip(group, self._side_by_side([texts[index] for index in group]), strict=True):
+                out[index] = found + fields.by_key(texts[index], contexts[index], found, NAME)
+        return out
+
+    def _side_by_side(self, texts: Sequence[str]) -> list[list[Finding]]:
+        starts = np.concatenate([[0], np.cumsum([len(text) + len(_SEPARATOR) for text in texts])])
+        piece = tokens.tokenize_codes(tokens.codes_of(_SEPARATOR.join(texts)), self._model.tables)
+        owner = (np.searchsorted(starts, piece.start, side="right") - 1).astype(np.intp)
+        out: list[list[Finding]] = [[] for _ in texts]
+        for _, _, one in self._named([(0, piece, owner)]):
+            index = int(owner[one.first])
+            out[index].append(self._finding(-int(starts[index]), piece, one))
+        return out
+
+    def _named(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, tokens.Tokens, document.Named]]:
+        """What the model reads, what follows a title, and all of these again; each owner is a document of its own."""
+        tagged = []
+        known: dict[int, document.Known] = {}
+        for offset, piece, owner in pieces:
+            named = [
+                document.Named(span.first, span.last, span.label, span.score, "reads as a name in its context")
+                for span in decode.spans(piece, owner, self._model, self._bias)
+            ]
+            named = document.mended(piece, owner, named, self._words)
+            document.learn(known, piece, owner, named, self._words)
+            tagged.append((offset, piece, owner, named))
+        for offset, piece, owner, named in tagged:
+            for one in [*named, *document.again(piece, owner, known, _covered(piece, named))]:
+                yield offset, piece, one
+
+    def _finding(self, offset: int, piece: tokens.Tokens, one: document.Named) -> Finding:
+        start, end = offset + int(piece.start[one.first]), offset + int(piece.end[one.last])
+        return Finding(one.label, start, end, round(max(one.score, 0.5), 3), NAME, one.reason)
+
+
+def _covered(piece: tokens.Tokens, named: Sequence[document.Named]) -> decode.Mask:
+    mask = np.zeros(len(piece), bool)
+    for one in named:
+        mask[one.first : one.last + 1] = True
+    return mask
+
+
+def _groups(texts: Sequence[str]) -> Iterator[list[int]]:
+    """Indices of texts that fit in one piece together; a longer text stands alone."""
+    group: list[int] = []
+    size = 0
+    for index, text in enumerate(texts):
+        length = len(text) + len(_SEPARATOR)
+        if group and size + length > tokens.LONGEST:
+            yield group
+            group, size = [], 0
+        group.append(index)
+        size += length
+    if group:
+        yield group
+
+
+def _pieces(codes: npt.NDArray[np.uint32]) -> Iterator[tuple[int, npt.NDArray[np.uint32]]]:
+    """The text in pieces of at most `tokens.LONGEST`, cut after a line break or a blank where there is one."""
+    start = 0
+    while start < len(codes):
+        stop = min(start + tokens.LONGEST, len(codes))
+        if stop < len(codes):
+            tail = codes[stop - 4096 : stop]
+            breaks = np.flatnonzero(tail == 10)
+            blanks = breaks if len(breaks) else np.flatnonzero(tail == 32)
+            stop = stop - 4096 + int(blanks[-1]) + 1 if len(blanks) else stop
+        yield start, codes[start:stop]
+        start = stop
