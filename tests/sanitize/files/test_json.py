@@ -15,8 +15,9 @@ from consentry.sanitize.files.cleaner import Cleaner
 from consentry.sanitize.files.json_lines import clean_document
 from consentry.sanitize.files.json_tokens import JsonBroken, leaves
 from consentry.sanitize.files.problems import FileUnreadable
+from consentry.sanitize.files.tally import FileReport
 
-Run = Callable[..., object]
+Run = Callable[..., FileReport]
 
 
 def write(tmp_path: Path, name: str, text: str) -> Path:
@@ -115,10 +116,11 @@ def test_the_reader_agrees_with_the_standard_library(text: str) -> None:
     assert (found is not None) == valid
 
 
-def test_two_workers_give_the_same_bytes(tmp_path: Path, run: Run) -> None:
-    text = "".join(json.dumps({"i": i, "m": f"user{i}@x.org", "t": "pad " * 50}) + "\n" for i in range(25_000))
+def test_workers_give_the_same_bytes(tmp_path: Path, run: Run) -> None:
+    text = "".join(json.dumps({"i": i, "m": f"user{i}@x.org", "t": "pad " * 200}) + "\n" for i in range(12_000))
     source = write(tmp_path, "a.jsonl", text)
-    run(source, tmp_path / "one.jsonl", "logs")
-    run(source, tmp_path / "two.jsonl", "logs", workers=2)
-    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
-    assert b"@x.org" not in (tmp_path / "one.jsonl").read_bytes()
+    two = run(source, tmp_path / "two.jsonl", "logs", workers=2)
+    three = run(source, tmp_path / "three.jsonl", "logs", workers=3)
+    assert (tmp_path / "two.jsonl").read_bytes() == (tmp_path / "three.jsonl").read_bytes()
+    assert b"@x.org" not in (tmp_path / "two.jsonl").read_bytes()
+    assert two.tally.by_type() == three.tally.by_type()

@@ -34,12 +34,20 @@ def read(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         if is_file(path):
             reader = pa.ipc.open_file(pa.memory_map(str(path)))
             return reader.schema, _batches(path, reader)
-        if not path.read_bytes()[-8:].endswith(_STREAM_END[4:]):
+        if not _ends(path):
             raise broken(path, "at its end", "the stream has no end mark; it is cut short, or is no Arrow stream")
         stream = pa.ipc.open_stream(pa.memory_map(str(path)))
         return stream.schema, _stream(path, stream)
     except (pa.ArrowException, OSError) as error:
         raise broken(path, "at its beginning", "this is no Arrow IPC, or it is cut short") from error
+
+
+def _ends(path: Path) -> bool:
+    """Whether a stream has its end mark. Without one a reader cannot tell the end from a cut between two messages."""
+    with path.open("rb") as file:
+        old = not file.read(4).startswith(_STREAM_END[:4])
+        file.seek(max(0, path.stat().st_size - 8))
+        return file.read(8).endswith(_STREAM_END[4:] if old else _STREAM_END)
 
 
 def survey_batches(first: Batches, path: Path, cleaner: Cleaner) -> TablePlan:

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Final, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
+from consentry.errors import ConsentryError
 from consentry.sanitize.files.cleaner import Cleaner, Recipe
 from consentry.sanitize.files.tally import Tally
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 _AHEAD: Final = 2
+
+
+class WorkerLost(ConsentryError):
+    """A worker process ended without an answer; nothing was written."""
+
+    code: ClassVar[str] = "worker_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ def ordered(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise WorkerLost("a worker process ended, for want of memory perhaps; try fewer `--workers`") from error
         finally:
             for future in waiting:
                 future.cancel()

@@ -12,12 +12,14 @@ class FileUnreadable(InvalidInput):
     """The file is not what it says it is, or breaks off. Nothing of it was written."""
 
     code: ClassVar[str] = "file_unreadable"
+    status: ClassVar[int] = 422
 
 
 class FormatUnknown(InvalidInput):
     """No reader knows this kind of file, so it is not passed on unread."""
 
     code: ClassVar[str] = "format_unknown"
+    status: ClassVar[int] = 422
 
 
 class OutputInUse(InvalidInput):

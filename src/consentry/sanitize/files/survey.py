@@ -64,7 +64,7 @@ def _plan(column: Column, verdict: Verdict | None, profile: Profile, table: str)
         return ColumnPlan("whole", declared)
     if verdict is not None and verdict.decides and declared is None:
         return ColumnPlan("whole", verdict.type, True, verdict)
-    return ColumnPlan("scan", None, _may_hold_names(column), verdict)
+    return ColumnPlan("scan", None, profile.names and _may_hold_names(column), verdict)
 
 
 def _declared(name: str, profile: Profile, table: str) -> str | None:
