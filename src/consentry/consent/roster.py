@@ -24,7 +24,8 @@ class Directory:
         """The roster that holds in this transaction."""
         if self._roster.version != tx.versions.roster:
             roster = load_roster(tx)
-            if tx.dialect != "sqlite" or roster.version >= self._roster.version:
+            # Its number is given again if the transaction that made it fails: keep none that may yet be undone.
+            if tx.roster_committed and (tx.dialect != "sqlite" or roster.version >= self._roster.version):
                 self._roster = roster
             return roster
         return self._roster

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from consentry.store import tables
 from consentry.store.migrate import is_current, upgrade
 from consentry.store.store import Listener, News, Operation, StoreUnavailable
-from consentry.store.tx import Tx, Versions
+from consentry.store.tx import NeedsExclusive, Tx, Versions
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ MAX_PAYLOAD = 7_000
 """PostgreSQL refuses notifications of 8,000 bytes and more; longer lists become `EVERYTHING`."""
 RETRIES = 8
 MIGRATION_LOCK = 0x636F6E73
+VERSIONS_LOCK = 0x636F6E75
 
 
 class PostgresStore:
@@ -60,13 +61,17 @@ class PostgresStore:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._engine is not None:
-            await self._engine.dispose()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.dispose()
 
     async def write(self, operation: Operation[T]) -> T:
+        exclusive = False
         for attempt in range(RETRIES):
             try:
-                return await self._transact(operation)
+                return await self._transact(operation, exclusive=exclusive)
+            except NeedsExclusive:
+                exclusive = True
             except DBAPIError as error:
                 if attempt == RETRIES - 1 or not _is_conflict(error):
                     raise _unavailable(error) from None
@@ -85,11 +90,11 @@ class PostgresStore:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def _transact(self, operation: Operation[T]) -> T:
+    async def _transact(self, operation: Operation[T], *, exclusive: bool) -> T:
         changed: list[News] = []
 
         def run(connection: Connection) -> T:
-            tx = self._tx(connection)
+            tx = self._tx(connection, exclusive=exclusive)
             result = operation(tx)
             tx.flush()
             _append(connection, tx)
@@ -106,14 +111,16 @@ class PostgresStore:
     def clock_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self._offset_ms()
 
-    def _tx(self, connection: Connection, *, reading: bool = False) -> Tx:
+    def _tx(self, connection: Connection, *, reading: bool = False, exclusive: bool = False) -> Tx:
         # Held until the commit: policy and people cannot change between a check and what rests on it.
-        row = connection.execute(_VERSIONS if reading else _VERSIONS_HELD).one()
+        held = _VERSIONS_ALONE if exclusive else _VERSIONS_HELD
+        row = connection.execute(_VERSIONS if reading else held).one()
         return Tx(
             connection,
             now_ms=int(row.now_ms) + self._offset_ms(),
             versions=Versions(row.policy, row.roster),
             reading=reading,
+            exclusive=exclusive,
         )
 
     async def _hear(self) -> None:
@@ -153,7 +160,10 @@ class PostgresStore:
 _VERSIONS = text(
     "SELECT policy, roster, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms FROM versions"
 )
-_VERSIONS_HELD = text(f"{_VERSIONS.text} FOR SHARE")
+# Locks on a row alone would let an endless stream of readers starve the one who changes policy or people: those who
+# wait for an advisory lock are served in turn. The row's own lock gives its newest version after that wait.
+_VERSIONS_HELD = text(f"{_VERSIONS.text} WHERE pg_advisory_xact_lock_shared({VERSIONS_LOCK}) IS NOT NULL FOR SHARE")
+_VERSIONS_ALONE = text(f"{_VERSIONS.text} WHERE pg_advisory_xact_lock({VERSIONS_LOCK}) IS NOT NULL FOR UPDATE")
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 
 

@@ -8,6 +8,7 @@ the interpreter under load. While one batch is being flushed, the next one gathe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from consentry.ledger.merkle import Frontier, leaf_hash
@@ -70,6 +71,7 @@ class SqliteStore:
         for connection in (self._writer, self._reader):
             if connection is not None:
                 connection.close()
+        self._writer = self._reader = None
         if self._engine is not None:
             self._engine.dispose()
         self._waiter.shutdown(wait=True)
@@ -115,19 +117,17 @@ class SqliteStore:
                 return
 
     async def _commit(self, batch: list[_Job[object]]) -> None:
-        """One transaction for the whole batch; where it cannot be written, each job in one of its own."""
+        """One transaction for the whole batch; where a row of it cannot be written, each job in one of its own."""
         try:
             await self._transact(batch)
-        except IntegrityError as error:
-            if len(batch) == 1:
-                _fail(batch, _unavailable(error))
-            else:
+        except (OperationalError, sqlite3.OperationalError) as error:
+            _fail(batch, _unavailable(error))
+        except Exception as error:  # a defect must neither leave callers waiting for ever nor fail their neighbours
+            if len(batch) > 1:
                 for job in batch:
                     await self._commit([job])
-        except (DBAPIError, sqlite3.Error) as error:
-            _fail(batch, _unavailable(error))
-        except Exception as error:  # a defect must not leave callers waiting for ever
-            _fail(batch, error)
+            else:
+                _fail(batch, _unavailable(error) if isinstance(error, DBAPIError | sqlite3.Error) else error)
 
     async def _transact(self, batch: list[_Job[object]]) -> None:
         loop = asyncio.get_running_loop()
@@ -147,12 +147,13 @@ class SqliteStore:
                     tx.fail_operation(mark, versions)
                     results.append((job, None, error))
             tx.flush()
-            size = self._append(writer, tx)
+            before, size = self._append(writer, tx)
             await loop.run_in_executor(self._waiter, driver.execute, "COMMIT")
         except BaseException:
             _roll_back(driver)
             raise
-        self._seen = max(self._seen, size)
+        if before == self._seen:  # else entries of other processes lie between, and `_watch` tells of all of them
+            self._seen = size
         _deliver(results)
         if tx.wakes or tx.entries:
             self._tell(News(set(tx.wakes)))
@@ -165,10 +166,13 @@ class SqliteStore:
             driver.execute("PRAGMA busy_timeout = 30000")
             await asyncio.get_running_loop().run_in_executor(self._waiter, driver.execute, "BEGIN IMMEDIATE")
 
-    def _append(self, writer: Connection, tx: Tx) -> int:
-        """Give the transaction's entries their places in the tree: leaves and frontier in the same commit."""
+    def _append(self, writer: Connection, tx: Tx) -> tuple[int, int]:
+        """Give the transaction's entries their places in the tree: leaves and frontier in the same commit.
+
+        Answers the size of the log before and after.
+        """
         if not tx.entries:
-            return self._seen
+            return self._seen, self._seen
         row = writer.execute(_STATE).one()
         frontier = Frontier.decode(row.frontier)
         leaves = [leaf_hash(pending.entry) for pending in tx.entries]
@@ -182,10 +186,10 @@ class SqliteStore:
             }
             for index, (pending, leaf) in enumerate(zip(tx.entries, leaves, strict=True))
         ]
-        frontier = frontier.extend(leaves)
+        before, frontier = frontier.size, frontier.extend(leaves)
         tx.insert_many(tables.ledger_entries, rows)
         writer.execute(tables.ledger_state.update().values(size=frontier.size, frontier=frontier.encode()))
-        return frontier.size
+        return before, frontier.size
 
     # Other processes on the same file.
 
@@ -195,10 +199,11 @@ class SqliteStore:
         version = reader.execute("PRAGMA data_version").fetchone()[0]
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            now = reader.execute("PRAGMA data_version").fetchone()[0]
-            if now != version:
-                version = now
-                await self._wake_for_news()
+            with contextlib.suppress(sqlite3.Error, StoreUnavailable):  # looked at again at the next turn
+                now = reader.execute("PRAGMA data_version").fetchone()[0]
+                if now != version:
+                    await self._wake_for_news()
+                    version = now
 
     async def _wake_for_news(self) -> None:
         def news(tx: Tx) -> tuple[int, set[str]]:

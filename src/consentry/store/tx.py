@@ -49,6 +49,10 @@ class Mark:
     wakes: int
 
 
+class NeedsExclusive(Exception):
+    """The operation changes policy or people: the store runs it again, alone. Never leaves the store."""
+
+
 class Tx:
     """A transaction in progress. `now_ms` is the database's clock, the same for the whole transaction.
 
@@ -56,11 +60,22 @@ class Tx:
     what is waiting first, so that a statement sees everything before it.
     """
 
-    def __init__(self, connection: Connection, *, now_ms: int, versions: Versions, reading: bool = False) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        now_ms: int,
+        versions: Versions,
+        reading: bool = False,
+        exclusive: bool = True,
+    ) -> None:
         self._connection = connection
         self._reading = reading
+        self._exclusive = exclusive
+        self._began = versions
         self._versions = versions
         self._rows: dict[str, list[Row]] = {}
+        self._mark: Mark | None = None
         self._touched = False
         self.now_ms = now_ms
         self.entries: list[PendingEntry] = []
@@ -70,6 +85,11 @@ class Tx:
     @property
     def versions(self) -> Versions:
         return self._versions
+
+    @property
+    def roster_committed(self) -> bool:
+        """Whether the roster of this transaction is one that will stand, even if the transaction does not."""
+        return self._versions.roster == self._began.roster
 
     @cached_property
     def time(self) -> str:
@@ -103,11 +123,13 @@ class Tx:
         self.grew = True
 
     def set_policy(self, version: str) -> None:
+        self._require_exclusive()
         self.execute(update(tables.versions).values(policy=version))
         self._versions = Versions(version, self._versions.roster)
 
     def roster_changed(self) -> None:
         """Must follow every change to people, identities, groups or agents."""
+        self._require_exclusive()
         version = self._versions.roster + 1
         self.execute(update(tables.versions).values(roster=version))
         self._versions = Versions(self._versions.policy, version)
@@ -115,14 +137,17 @@ class Tx:
     # What the stores do with a transaction, and operations do not.
 
     def begin_operation(self) -> Mark:
-        self._touched = False
-        return Mark(tuple(map(len, self._rows.values())), len(self.entries), len(self.wakes))
+        if self._touched:
+            self._connection.exec_driver_sql("RELEASE operation")
+            self._touched = False
+        self._mark = Mark(tuple(map(len, self._rows.values())), len(self.entries), len(self.wakes))
+        return self._mark
 
     def fail_operation(self, mark: Mark, versions: Versions) -> None:
         """Undo everything since `mark`; the transaction goes on with the operations before it."""
         if self._touched:
             self._connection.exec_driver_sql("ROLLBACK TO operation")
-            self._rows.clear()
+            self._rows.clear()  # those of the operations before were written ahead of its savepoint
         else:
             for rows, count in zip_longest(self._rows.values(), mark.rows, fillvalue=0):
                 del rows[count:]  # type: ignore[union-attr]
@@ -149,13 +174,28 @@ class Tx:
         else:
             self._connection.execute(_INSERTS[name], rows)
 
+    def _require_exclusive(self) -> None:
+        if not self._exclusive:
+            raise NeedsExclusive
+
     def _touch(self) -> None:
-        if not self._touched:
-            self.flush()
-            self._connection.exec_driver_sql("SAVEPOINT operation")
-            self._touched = True
-        else:
-            self.flush()
+        """Write what waits; in a batch, a savepoint comes between the rows of earlier operations and this one's."""
+        if self._mark is not None and not self._touched:
+            mine = self._take_since(self._mark)
+            try:
+                self.flush()
+                self._connection.exec_driver_sql("SAVEPOINT operation")
+                self._touched = True
+            finally:
+                for name, rows in mine.items():
+                    self._rows.setdefault(name, []).extend(rows)
+        self.flush()
+
+    def _take_since(self, mark: Mark) -> dict[str, list[Row]]:
+        mine: dict[str, list[Row]] = {}
+        for (name, rows), count in zip_longest(list(self._rows.items()), mark.rows, fillvalue=0):  # type: ignore[misc]
+            mine[name], rows[count:] = rows[count:], []
+        return mine
 
 
 _INSERTS: dict[str, Insert] = {name: table.insert() for name, table in tables.metadata.tables.items()}
