@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from consentry.server.settings import InvalidSettings, Settings, WebhookSettings
 from consentry.server.visibility import Visibility
 
 
-def gate_settings(settings: Settings) -> GateSettings:
-    """What the gate is told."""
+def gate_settings(settings: Settings, clock_offset_ms: Callable[[], int] = lambda: 0) -> GateSettings:
+    """What the gate is told. `clock_offset_ms` moves its clock, for rehearsals of what waits."""
     return GateSettings(
+        clock_offset_ms=clock_offset_ms,
         data_dir=settings.data_dir,
         store_url=settings.store_url,
         ledger_origin=settings.ledger.origin,
@@ -48,10 +49,12 @@ def lifetimes(settings: Settings) -> Lifetimes:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, origin: str | None = None) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, *, origin: str | None = None, clock_offset_ms: Callable[[], int] = lambda: 0
+) -> AsyncIterator[Services]:
     """An open gate with everything around it; closed again at the end."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    gate = await Gate.open(gate_settings(settings))
+    gate = await Gate.open(gate_settings(settings, clock_offset_ms))
     try:
         directory = Directory(gate.store, lifetimes(settings))
         try:

@@ -41,11 +41,15 @@ class PortTaken(ConsentryError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says beside the settings. `seed` runs once the server is ready, for `--demo`."""
+    """What the command line says beside the settings.
+
+    `seed` runs once the server is ready, for `--demo`; `clock_offset_ms` moves the store's clock, for rehearsals.
+    """
 
     demo: bool = False
     no_browser: bool = False
     seed: Hook | None = None
+    clock_offset_ms: Callable[[], int] = lambda: 0
 
 
 class Server(uvicorn.Server):
@@ -60,6 +64,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if not self.should_exit:
             self.ready.set()
+
+    async def stop_with(self, services: Services) -> None:
+        """End when the services stop."""
+        await services.stopping.wait()
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._services.stop()
@@ -93,13 +102,13 @@ async def serve(
     port = listening.getsockname()[1]
     settings = settings.model_copy(update={"server": settings.server.model_copy(update={"port": port})})
     try:
-        async with open_services(settings) as services:
+        async with open_services(settings, clock_offset_ms=options.clock_offset_ms) as services:
             services.lens.warm()
             server = Server(uvicorn_config(settings, services), services)
             deliverer = Deliverer(services.gate.store, settings.webhooks)
             link = await sign_in_link(services)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
-            delivering = asyncio.create_task(deliverer.run())
+            beside = [asyncio.create_task(deliverer.run()), asyncio.create_task(server.stop_with(services))]
             try:
                 await asyncio.wait(
                     {serving, asyncio.ensure_future(server.ready.wait())}, return_when=asyncio.FIRST_COMPLETED
@@ -112,8 +121,9 @@ async def serve(
                         ready(services)
                 await serving
             finally:
-                delivering.cancel()
-                await asyncio.gather(delivering, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
     finally:
         listening.close()
 

@@ -55,11 +55,10 @@ async def every(call: Call, query: SessionsQuery) -> SessionsPage:
 
 
 async def sign_out(call: Call) -> Response:
-    session_id = call.path["session_id"]
-    own = session_id == "current"
-    await call.services.directory.sign_out(call.session, call.session.id if own else session_id)
+    session_id = call.path.get("session_id", call.session.id)
+    await call.services.directory.sign_out(call.session, session_id)
     headers = {"cache-control": "no-store"}
-    if own or session_id == call.session.id:
+    if session_id == call.session.id:
         headers["set-cookie"] = cookie(call.services, "", max_age_s=0)
     return Response(status_code=204, headers=headers)
 
@@ -74,8 +73,9 @@ ENDPOINTS = (
         query=SessionsQuery, answer=SessionsPage,
     ),
     Endpoint("GET", "/v1/sessions/current", ANY_SESSION, who, "Who the caller is", "sessions", answer=WhoView),
+    Endpoint("DELETE", "/v1/sessions/current", ANY_SESSION, sign_out, "Sign out", "sessions", status=204),
     Endpoint(
-        "DELETE", "/v1/sessions/{session_id}", ANY_SESSION, sign_out, "Sign out; `current` names the caller's own",
-        "sessions", status=204, errors=(UnknownSession,),
+        "DELETE", "/v1/sessions/{session_id}", ANY_SESSION, sign_out,
+        "End a session of the caller's, or of an agent of theirs; administrators may end any", "sessions", status=204, errors=(UnknownSession,),
     ),
 )  # fmt: skip
