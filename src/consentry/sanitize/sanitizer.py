@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from consentry.sanitize.profiles import Profile
+    from consentry.sanitize.files.cleaner import Cleaner
+    from consentry.sanitize.profiles import Profile, Scans
 
 DEFAULT_PROFILE = "default"
 
@@ -32,9 +33,13 @@ class Sanitized:
 class Sanitizer:
     """An engine and a profile. Make one and keep it: the compiled patterns and the model live in it."""
 
-    def __init__(self, engine: Engine, profile: str | Path | Profile = DEFAULT_PROFILE) -> None:
+    def __init__(
+        self, engine: Scans, profile: str | Path | Profile = DEFAULT_PROFILE, codes: Scans | None = None
+    ) -> None:
+        """`codes` is the engine for columns that hold no names; the same one unless given."""
         self.engine = engine
         self._profile = profile
+        self._codes = codes or engine
 
     @classmethod
     def default(
@@ -54,32 +59,45 @@ class Sanitizer:
     def profile(cls, name: str | Path) -> Sanitizer:
         """The sanitizer of a built-in profile (`training-data`, `logs`, …) or of a TOML file."""
         from consentry.sanitize import profiles
+        from consentry.sanitize.files.engines import build_engines
 
         profile = profiles.load(name)
-        return cls(_engine(True, True, None, profile.min_score), profile)
+        engines = build_engines(profile)
+        return cls(engines.full, profile, engines.codes)
 
     def scan(self, text: str, context: Context = NO_CONTEXT) -> list[Finding]:
         """What is in the text, in reading order, none overlapping. Raises `DetectorFailed`."""
         return self.engine.scan(text, context)
 
     def sanitize(self, text: str, context: Context = NO_CONTEXT) -> Sanitized:
-        """The text with every finding transformed as the profile says. Raises `DetectorFailed`."""
+        """The text with every finding transformed as the profile says. Raises `DetectorFailed`.
+
+        A changed text is looked at again until nothing is left to change, so that sanitizing twice is sanitizing once.
+        """
         from consentry.sanitize import transforms
 
         findings = self.engine.scan(text, context)
-        return Sanitized(transforms.apply(text, findings, self._loaded.plan()), findings)
+        applied = transforms.finish(text, findings, lambda one: self.engine.scan(one, context), self._cleaner.plan)
+        return Sanitized(applied.text, findings)
 
     def batch(self, record_batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with every column sanitized, nested and dictionary columns included; the schema stays."""
+        """The batch with every column sanitized, nested and dictionary columns included; the types stay."""
         from consentry.sanitize.files import arrow
 
-        return arrow.sanitize_batch(record_batch, self._loaded, self.engine)
+        return arrow.sanitize_batch(record_batch, self._cleaner)
 
     @cached_property
     def _loaded(self) -> Profile:
         from consentry.sanitize import profiles
 
         return profiles.load(self._profile) if not isinstance(self._profile, profiles.Profile) else self._profile
+
+    @cached_property
+    def _cleaner(self) -> Cleaner:
+        """Holds the plan, and with it the keys: without a key in the profile they are drawn once, here."""
+        from consentry.sanitize.files.cleaner import Cleaner, Engines
+
+        return Cleaner(Engines(self.engine, self._codes), self._loaded.plan(), self._loaded)
 
 
 def _engine(names: bool, secrets: bool, types: Collection[str] | None, min_score: float) -> Engine:

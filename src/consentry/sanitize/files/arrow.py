@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,14 +16,9 @@ import pyarrow.types as t
 from consentry.sanitize.columns import family_of
 from consentry.sanitize.files import arrow_numbers, arrow_text
 from consentry.sanitize.files.arrow_schema import clean_schema
-from consentry.sanitize.files.cleaner import SCAN, Cleaner, ColumnPlan, Engines, TablePlan
+from consentry.sanitize.files.cleaner import SCAN, Cleaner, ColumnPlan, TablePlan
 from consentry.sanitize.files.problems import FileUnreadable
 from consentry.sanitize.files.survey import SAMPLE, Sample, survey
-
-if TYPE_CHECKING:
-    from consentry.sanitize.profiles import Profile, Scans
-
-_ITEM: Final = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +41,11 @@ class Place:
         return self.plans.get(self.name, SCAN)
 
 
-def sanitize_batch(
-    batch: pa.RecordBatch, profile: Profile, engine: Scans, codes: Scans | None = None
-) -> pa.RecordBatch:
-    """One batch by itself: its columns are judged from its own rows. For many batches, keep one `Cleaner` and plan."""
-    cleaner = Cleaner(Engines(engine, codes or engine), profile.plan(), profile)
-    return clean_batch(batch, cleaner, plan_batches([batch], cleaner))
+def sanitize_batch(batch: pa.RecordBatch, cleaner: Cleaner) -> pa.RecordBatch:
+    """One batch by itself: its columns are judged from its own rows."""
+    out = clean_batch(batch, cleaner, plan_batches([batch], cleaner))
+    cleaner.take_tally()
+    return out
 
 
 def plan_batches(batches: Sequence[pa.RecordBatch], cleaner: Cleaner, table: str = "") -> TablePlan:

@@ -13,7 +13,7 @@ def build_engines(profile: Profile) -> Engines:
     from consentry.sanitize import secrets
     from consentry.sanitize.patterns.detector import PatternDetector
 
-    detectors: list[Detector] = [PatternDetector.default(), secrets.detector()]
+    detectors: list[Detector] = [PatternDetector.default(None, profile.min_score), secrets.detector()]
     if profile.internal_ids or profile.deny:
         detectors.append(DeclaredDetector(profile))
     codes = with_lists(Engine(detectors, profile.min_score), profile)
