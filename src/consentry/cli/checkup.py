@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from consentry.errors import ConsentryError
 if TYPE_CHECKING:
     from consentry.policy.cedar import PolicySet
     from consentry.policy.model import Roster
+    from consentry.policy.problems import Problem
     from consentry.server.settings import Settings
     from consentry.store import Store
 
@@ -177,8 +178,18 @@ def _people(roster: Roster, policies: PolicySet, in_force: str) -> list[Finding]
     if in_force and in_force != policies.version:
         text = f"version {in_force[:12]} is in force, which is not what the settings name"
         findings.append(Finding("policies", Grade.NOTE, text, "policy changes go through `policy.change`"))
-    for one in check(policies, roster):
-        findings.append(Finding("policies", Grade.NOTE, str(one)))
+    return findings + _unsatisfied(check(policies, roster))
+
+
+def _unsatisfied(problems: Sequence[Problem]) -> list[Finding]:
+    """Rules of the same trouble together: what it is, and which ones."""
+    by_text: dict[str, list[str]] = {}
+    for one in problems:
+        by_text.setdefault(one.text, []).append(f"`{one.policy}`")
+    findings = []
+    for text, rules in by_text.items():
+        more = f" and {len(rules) - 3} more" if len(rules) > 3 else ""
+        findings.append(Finding("policies", Grade.NOTE, f"{', '.join(rules[:3])}{more}: {text}"))
     return findings
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from consentry.actions import Json
 from consentry.client.errors import Denied, NotAdmitted
 from consentry.demo import pipeline, stage
@@ -59,6 +61,21 @@ class _Cast:
     joon_link: Invited
 
 
+SECTIONS_SHOWN = ("Who", "What", "Pinned by hash")
+
+
+def _step(console: Console, number: int, text: str) -> None:
+    console.print(f"\n[bold]{number}[/]  {text}", soft_wrap=True)
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    """A line of the story, wrapped under its own beginning."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console.print(Padding(Text.from_markup(text, style=style), (0, 0, 0, 3), expand=False))
+
+
 def tell(folder: Path, console: Console, ask: Ask | None = None) -> Told:
     """Run the whole story in `folder`. Without `ask`, the steward approves by themselves.
 
@@ -66,12 +83,12 @@ def tell(folder: Path, console: Console, ask: Ask | None = None) -> Told:
     """
     table = folder / "customers.csv"
     table.write_bytes(make_csv())
-    console.print(f"\n[bold]1[/]  {ROWS} invented customers are in {table.name}, and a server starts.")
+    _step(console, 1, f"{ROWS} invented customers are in {table.name}, and a server starts.")
     with ExitStack() as stack:
         running = stack.enter_context(stage.server(folder))
-        console.print(f"   It listens at {running.url}; everything is in {folder}", soft_wrap=True)
+        _line(console, f"It listens at {running.url}; everything is in {folder}")
         cast = _cast(running, stack)
-        console.print(f"   {ENGINEER[1]} owns the agent [bold]{pipeline.AGENT}[/]. {STEWARD[1]} is a data steward.")
+        _line(console, f"{ENGINEER[1]} owns the agent [bold]{pipeline.AGENT}[/]. {STEWARD[1]} is a data steward.")
         done = _play(cast, table, folder, console, ask)
         return _prove(cast, done, folder, console)
 
@@ -104,14 +121,14 @@ def _play(cast: _Cast, table: Path, folder: Path, console: Console, ask: Ask | N
         work = pool.submit(pipeline.export, gate, table, folder)
         decision = _first(paused, work)
         request = str(decision.request_id)
-        console.print(f"\n[bold]2[/]  The agent asks for [bold]{pipeline.OPERATION}[/] and is paused.")
+        _step(console, 2, f"The agent asks for [bold]{pipeline.OPERATION}[/] and is paused.")
         for reason in decision.reasons:
-            console.print(f"   {reason.text}  [dim]({reason.policy})[/]")
+            _line(console, f"{escape(reason.text)}  [dim]({escape(reason.policy)})[/]")
         _show(cast.joon.get(f"/v1/requests/{request}"), console)
         _refuse(cast, request, console)
         _decide(cast, request, console, ask)
         done = _result(work)
-        console.print("\n[bold]5[/]  The export happens, once, from exactly the bytes that were consented to.")
+        _step(console, 5, "The export happens, once, from exactly the bytes that were consented to.")
         _twice(gate, done, console)
     _compare(table, done.file, console)
     return done
@@ -130,17 +147,25 @@ def _show(request: Mapping[str, Json], console: Console) -> None:
     """The first part of what people see, as the server rendered it."""
     preview = request["preview"]
     assert isinstance(preview, Mapping)
-    lines = str(preview["text"]).splitlines()
-    console.print("\n   What people are shown, rendered by the server from the stored action:")
-    for line in lines[:22]:
-        console.print(f"   │ {line}", markup=False, style="dim", soft_wrap=True)
+    sections = preview["sections"]
+    assert isinstance(sections, list)
+    console.print()
+    _line(console, "What people are shown, rendered by the server from the stored action:")
+    for section in sections:
+        assert isinstance(section, Mapping)
+        rows = section["rows"]
+        assert isinstance(rows, list)
+        for label, value in rows if section["title"] in SECTIONS_SHOWN else ():
+            text = " ".join(str(value).split())
+            console.print(f"   │ {label}: {text}", markup=False, style="dim", soft_wrap=True)
+    console.print(f"   │ … and the rest at {request['url']}", markup=False, style="dim", soft_wrap=True)
 
 
 def _refuse(cast: _Cast, request: str, console: Console) -> None:
     """Neither the agent's owner nor the agent can consent."""
-    console.print(f"\n[bold]3[/]  {ENGINEER[1]} tries to approve what her own agent asks.")
+    _step(console, 3, f"{ENGINEER[1]} tries to approve what her own agent asks.")
     _must_fail(lambda: cast.mara.vote(request, "approve", "looks fine to me"), "not_eligible", console)
-    console.print("   The agent tries to approve it itself.")
+    _line(console, "The agent tries to approve it itself.")
     with Someone(cast.url, cast.agent_token) as agent:
         _must_fail(lambda: agent.vote(request, "approve", "I am sure"), "not_allowed", console)
 
@@ -151,13 +176,13 @@ def _must_fail(attempt: Callable[[], object], code: str, console: Console) -> No
     except ConsentryError as error:
         if error.code != code:
             raise StoryBroke(f"refused, but as `{error.code}`") from error
-        console.print(f"   [red]refused[/]  {error}  [dim]({error.code})[/]")
+        _line(console, f"[red]refused[/]  {escape(str(error))}  [dim]({error.code})[/]")
     else:
         raise StoryBroke("somebody could consent who must not")
 
 
 def _decide(cast: _Cast, request: str, console: Console, ask: Ask | None) -> None:
-    console.print(f"\n[bold]4[/]  {STEWARD[1]}, data steward, decides.")
+    _step(console, 4, f"{STEWARD[1]}, data steward, decides.")
     said = "approve" if ask is None else ask(f"{cast.joon_link.link}")
     try:
         after = cast.joon.vote(request, said, "agreed with the vendor, sanitized only")
@@ -166,7 +191,7 @@ def _decide(cast: _Cast, request: str, console: Console, ask: Ask | None) -> Non
         if error.code not in ("already_decided", "already_voted"):
             raise
         state = str(cast.joon.get(f"/v1/requests/{request}")["state"])  # decided in the browser meanwhile
-    console.print(f"   The request is [bold]{state}[/].")
+    _line(console, f"The request is [bold]{state}[/].")
 
 
 def _result(work: Future[pipeline.Exported]) -> pipeline.Exported:
@@ -180,7 +205,7 @@ def _result(work: Future[pipeline.Exported]) -> pipeline.Exported:
 
 def _twice(gate: Consentry, done: pipeline.Exported, console: Console) -> None:
     """The grant is used up."""
-    console.print("   The pipeline tries to use the same consent again.")
+    _line(console, "The pipeline tries to use the same consent again.")
     _must_fail(lambda: gate.claim(done.action_id), "already_claimed", console)
 
 
@@ -195,7 +220,7 @@ def _compare(table: Path, sanitized: Path, console: Console) -> None:
     view = Table("", *SHOWN_COLUMNS, box=None, padding=(0, 2, 0, 0), header_style="dim")
     view.add_row("   inside", *(rows[0][column] for column in SHOWN_COLUMNS))
     view.add_row("   outside", *(rows[1][column] for column in SHOWN_COLUMNS))
-    console.print("   One row, inside and outside:")
+    _line(console, "One row, inside and outside:")
     console.print(view)
 
 
@@ -208,7 +233,7 @@ def _prove(cast: _Cast, done: pipeline.Exported, folder: Path, console: Console)
     told.receipt.write_bytes(cast.joon.raw(f"/v1/receipts/{done.action_id}"))
     told.key.write_bytes(cast.joon.raw("/ledger/key"))
     told.tampered.write_bytes(_tamper(told.receipt.read_bytes()))
-    console.print("\n[bold]6[/]  Every step is in the ledger. The receipt verifies offline, with the log's key alone.")
+    _step(console, 6, "Every step is in the ledger. The receipt verifies offline, with the log's key alone.")
     for path, expected in ((told.receipt, Outcome.VALID), (told.tampered, Outcome.TAMPERED)):
         report = verify_path(path, told.key)
         if report.outcome is not expected:
