@@ -206,4 +206,4 @@ async def world(store_url: str, tmp_path: Path, policy_dir: Path, clock: Clock) 
     finally:
         for other in world.opened:
             await other.close()
-        await gate.close()
+        await world.gate.close()

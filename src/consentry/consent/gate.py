@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from consentry.actions import Action, Actor, Operand
-from consentry.consent import claiming, lasting, publishing, reading, submitting, sweeping, voting
+from consentry.consent import claiming, erasing, lasting, publishing, reading, submitting, sweeping, voting
 from consentry.consent.core import Core, Refusal, authors_now
 from consentry.consent.eligibility import Ineligible, why_not
+from consentry.consent.errors import NotAllowed
 from consentry.consent.events import LedgerEvent, follow
 from consentry.consent.journaling import Journaling
 from consentry.consent.model import (
@@ -74,10 +75,12 @@ class Gate:
         Raises a `ConsentryError` and leaves nothing running where any of it fails.
         """
         initial = PolicySet.from_directory(settings.policy_dir) if settings.policy_dir else PolicySet.starter()
-        signer = publishing.load_signer(settings.key_path, settings.ledger_origin)
         store = open_store(settings.url, offset_ms=settings.clock_offset_ms)
         await store.start()
         try:
+            signer = publishing.load_signer(
+                settings.key_path, settings.ledger_origin, await store.read(publishing.current_vkey)
+            )
             keeper = FileKeeper(settings.keeper_path)
             publisher = Publisher(store, origin=settings.ledger_origin, signer=signer, keeper=keeper)
             await publisher.check()
@@ -111,8 +114,8 @@ class Gate:
             await self._journal.close()
         with contextlib.suppress(ConsentryError):
             await self._publisher.publish()
-        for stop in self._stop_listening:
-            stop()
+        while self._stop_listening:
+            self._stop_listening.pop()()
         await self.store.close()
 
     @property
@@ -243,6 +246,11 @@ class Gate:
         """
         return await self._do(lambda tx: lasting.apply_policy(tx, self._core, claim_id, by))
 
+    async def erase(self, action_id: str, voter: Voter, reason: str) -> int:
+        """Erase the values behind a finished action's commitments; how many. Raises `NotAllowed`, `UnknownAction`."""
+        await self._publisher.publish()
+        return await self._do(lambda tx: erasing.erase(tx, self._core, action_id, voter, reason))
+
     # Reads.
 
     async def decision(self, action_id: str) -> Decision:
@@ -331,6 +339,21 @@ class Gate:
     async def checkpoint_now(self) -> bytes:
         """Sign a checkpoint over everything that is committed by now, and keep it outside."""
         return (await self._publisher.publish()).note
+
+    async def rotate_key(self, voter: Voter) -> bytes:
+        """Sign with a new key from now on; the old one vouches for it. Answers the new key file.
+
+        Other replicas stop publishing until they are started with the new key. Raises `NotAllowed`.
+        """
+        roster = await self.roster()
+        person = roster.canonical(voter.person)
+        if person not in roster.members(lasting.ADMINS):
+            raise NotAllowed("rotating the ledger's key is for administrators")
+        path = self._core.settings.key_path
+        signer = publishing.next_signer(path, self._core.settings.ledger_origin)
+        await self._publisher.rotate(signer, person)
+        publishing.promote(path)
+        return await self.ledger_keys()
 
     async def receipt(self, action_id: str) -> bytes:
         """What the action left in the ledger, provable offline. Raises `UnknownAction`."""

@@ -27,16 +27,60 @@ class KeyUnsafe(Unavailable):
     code = "ledger_key_unsafe"
 
 
-def load_signer(path: Path, origin: str) -> Signer:
-    """The log's signing key; made on first use, readable by its owner only. Raises `KeyUnsafe`."""
+def load_signer(path: Path, origin: str, current: str | None) -> Signer:
+    """The log's signing key; made on first use, readable by its owner only.
+
+    `current` is the key that the ledger is signed with; a rotation that was cut off after it took effect is finished
+    here. Raises `KeyUnsafe`.
+    """
+    beside = _next_path(path)
+    if current is not None and beside.exists() and _read(beside).verifier.vkey == current:
+        promote(path)
+    if not path.exists():
+        if current is not None:
+            raise KeyUnsafe(f"`{path.name}` is not there, and the ledger is signed with it: restore it")
+        _make(path, origin)
+    return _read(path)
+
+
+def next_signer(path: Path, origin: str) -> Signer:
+    """A new key beside the current one, durable before anything is signed with it."""
+    beside = _next_path(path)
+    beside.unlink(missing_ok=True)
+    _make(beside, origin)
+    return _read(beside)
+
+
+def promote(path: Path) -> None:
+    """The key beside becomes the key."""
+    _next_path(path).replace(path)
+
+
+def current_vkey(tx: Tx) -> str | None:
+    """The key that the ledger is signed with now; `None` before the first start."""
+    keys = tables.ledger_keys.c
+    vkey: str | None = tx.execute(select(keys.vkey).where(keys.to_size.is_(None))).scalar_one_or_none()  # type: ignore[assignment]
+    return vkey
+
+
+def _next_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.next")
+
+
+def _make(path: Path, origin: str) -> None:
     try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(Signer.generate(origin).to_text() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(Signer.generate(origin).to_text() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise KeyUnsafe(f"`{path.name}` cannot be made ({type(error).__name__}): check its folder") from None
+
+
+def _read(path: Path) -> Signer:
+    try:
         if path.stat().st_mode & 0o077:
             raise KeyUnsafe(
                 f"`{path.name}` is readable by others: chmod 600 it, and rotate the key if that was long so"

@@ -91,7 +91,13 @@ def _repeat(tx: Tx, submission: Submission) -> Decision | None:
 
 def _denied(tx: Tx, prepared: Prepared, judgement: Judgement) -> Decision:
     write_action(tx, prepared, judgement)
-    record(tx, "action.denied", judged_fields(prepared, judgement), action_id=prepared.action_id)
+    record(
+        tx,
+        "action.denied",
+        judged_fields(prepared, judgement),
+        sealed={"reason": prepared.submission.reason},
+        action_id=prepared.action_id,
+    )
     return _decision(tx, prepared, judgement, ActionState.DENIED)
 
 
@@ -105,7 +111,13 @@ def _allowed(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement, *, cl
         tables.grants,
         _grant_row(tx, grant_id, "policy", prepared, judgement, expires, claimed=claim),
     )
-    record(tx, "action.allowed", judged_fields(prepared, judgement), action_id=prepared.action_id)
+    record(
+        tx,
+        "action.allowed",
+        judged_fields(prepared, judgement),
+        sealed={"reason": prepared.submission.reason},
+        action_id=prepared.action_id,
+    )
     if claim:
         taken = new_claim(
             tx,
@@ -267,6 +279,7 @@ def _open(
             "expires": spell_time(expires),
             "shown": preview.digest,
         },
+        sealed={"reason": submission.reason},
         action_id=prepared.action_id,
         request_id=request_id,
     )

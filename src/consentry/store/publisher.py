@@ -11,20 +11,28 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, text, update
 
+from consentry.errors import Unavailable
 from consentry.ledger.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint
 from consentry.ledger.errors import TileMissing
 from consentry.ledger.keeper import Keeper, check_against
-from consentry.ledger.keys import LogKey, format_keys, open_checkpoint
+from consentry.ledger.keys import LogKey, format_keys, open_checkpoint, rotate
 from consentry.ledger.merkle import Frontier, leaf_hash
 from consentry.ledger.note import Signer, Verifier
 from consentry.ledger.tiles import TILE_WIDTH, Edge, TileName, TileNodes, encode_bundle
 from consentry.store import tables
+from consentry.store.record import record
 from consentry.store.store import Store
 from consentry.store.tx import Tx
 
 SEQUENCER_LOCK = 0x636F6E74
 CHUNK = 4_096
 """Entries that one transaction orders or publishes, so that nobody waits long for it."""
+
+
+class KeyRetired(Unavailable):
+    """This process signs with a key that was rotated away."""
+
+    code = "ledger_key_retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,38 @@ class Publisher:
             while await self._store.write(_sequence):
                 pass
 
+    async def rotate(self, new: Signer, person: str) -> None:
+        """Sign with `new` from now on. The checkpoint of the change is signed by both keys (threat G5)."""
+        async with self._lock:
+            old = self._signer
+            entry = {"old_key": old.verifier.vkey, "new_key": new.verifier.vkey, "person": person}
+            await self._store.write(lambda tx: record(tx, "ledger.key_rotated", entry))
+            while await self._store.write(_sequence):
+                pass
+            while (await self._store.write(self._publish_chunk))[1]:
+                pass
+            published = await self._store.write(lambda tx: self._change_key(tx, new))
+            self._signer = new
+            self._keep(published)
+
+    def _change_key(self, tx: Tx, new: Signer) -> Published:
+        last = latest(tx)
+        assert last is not None
+        keys = rotate(load_keys(tx), new.verifier, last.size)
+        note = sign_checkpoint(read_checkpoint(last.note), [self._signer, new])
+        tx.execute(delete(tables.ledger_keys))
+        tx.insert_many(
+            tables.ledger_keys,
+            [{"vkey": key.verifier.vkey, "from_size": key.from_size, "to_size": key.to_size} for key in keys],
+        )
+        tx.execute(
+            update(tables.ledger_checkpoints).where(tables.ledger_checkpoints.c.size == last.size).values(note=note)
+        )
+        return Published(last.size, note)
+
     def _publish_chunk(self, tx: Tx) -> tuple[Published, bool]:
         size, frontier = load_frontier(tx, lock=True)
+        self._require_current_key(tx)
         last = latest(tx)
         covered = _covered(tx)
         if last is not None and last.size == size:
@@ -95,19 +133,24 @@ class Publisher:
             self._edge = edge
             _set_covered(tx, until)
             return last or Published(0, b""), True
-        signed = self._sign(tx, size, frontier)
+        signed = self._sign(size, frontier)
         tx.execute(tables.ledger_checkpoints.insert(), {"size": size, "note": signed, "at": tx.now_ms})
         _set_covered(tx, size)
         self._edge = edge
         return Published(size, signed), False
 
-    def _sign(self, tx: Tx, size: int, frontier: Frontier) -> bytes:
+    def _sign(self, size: int, frontier: Frontier) -> bytes:
         # INVARIANT: the frontier only ever grows by appending, so this checkpoint extends every earlier one.
         return sign_checkpoint(Checkpoint(self._origin, size, frontier.root()), [self._signer])
 
+    def _require_current_key(self, tx: Tx) -> None:
+        keys = load_keys(tx)
+        if keys and keys[-1].verifier != self._signer.verifier:
+            raise KeyRetired("another replica rotated the ledger's key: start this one again with the new key")
+
     def _keep(self, published: Published) -> None:
         kept = self._keeper.read()
-        if kept is None or read_checkpoint(kept).size < published.size:
+        if kept is None or (kept != published.note and read_checkpoint(kept).size <= published.size):
             self._keeper.write(published.note)
 
 
