@@ -223,9 +223,9 @@ class SqliteStore:
     # Connections.
 
     def _connect(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{self.path}"
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             migrate(url)
             arguments = {"check_same_thread": False, "timeout": 30}
             engine = create_engine(url, poolclass=NullPool, connect_args=arguments, isolation_level="AUTOCOMMIT")
@@ -234,7 +234,7 @@ class SqliteStore:
             self._writer = engine.connect()
             self._reader = engine.connect()
             self._seen = self._reader.execute(_STATE).one().size
-        except (DBAPIError, sqlite3.Error) as error:
+        except (OSError, DBAPIError, sqlite3.Error) as error:
             raise _unavailable(error) from None
 
     def _tx(self, connection: Connection, *, reading: bool = False) -> Tx:
