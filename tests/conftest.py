@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import secrets
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -52,3 +58,83 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
+@dataclass(slots=True)
+class House:
+    """A whole server of its own process, with an administrator, an engineer who owns an agent, and a data steward."""
+
+    folder: Path
+    url: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+    child: subprocess.Popen[str] | None = None
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "consentry.toml"
+
+    def start(self) -> None:
+        """Start, or start again at the same address."""
+        port = self.url.rpartition(":")[2] or "0"
+        command = [sys.executable, "-m", "consentry", "up", "--no-browser", "--port", port]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CONSENTRY_")}
+        with (self.folder / "server.log").open("ab") as log:
+            self.child = subprocess.Popen(
+                [*command, "--data", str(self.data), "--config", str(self.config)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+            )
+        assert self.child.stdout is not None
+        for line in self.child.stdout:
+            if found := re.search(r"Consentry is at\s+(http://\S+)", line):
+                self.url = found.group(1)
+            if found := re.search(r"#token=(\S+)", line):
+                self.tokens["link"] = found.group(1)
+            if self.url and "link" in self.tokens:
+                return
+        raise AssertionError((self.folder / "server.log").read_text())
+
+    def stop(self, *, kill: bool = False) -> None:
+        """Ask it to end, or end it at once."""
+        child, self.child = self.child, None
+        if child is None:
+            return
+        child.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        child.wait(30)
+        assert child.stdout is not None
+        child.stdout.close()
+
+    def people(self) -> None:
+        """Sign everybody in."""
+        from consentry.demo.people import Someone, sign_in
+
+        self.tokens["admin"] = sign_in(self.url, self.tokens["link"])
+        with Someone(self.url, self.tokens["admin"]) as admin:
+            for name, groups in (("mara", ()), ("joon", ("data-stewards", "admins"))):
+                invited = admin.invite(f"{name}@example.org", name.title(), groups)
+                self.tokens[name], self.ids[name] = sign_in(self.url, invited.token), invited.id
+            made = admin.post("/v1/agents", {"name": "etl", "owner": "mara@example.org"})
+            self.tokens["agent"], self.ids["agent"] = str(made["token"]), str(made["id"])
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A running server with its people; one for all tests of a file."""
+    from consentry.demo.records import make_csv
+    from consentry.demo.stage import settings_text
+
+    folder = tmp_path_factory.mktemp("house")
+    (folder / "customers.csv").write_bytes(make_csv())
+    one = House(folder)
+    one.config.write_text(settings_text(folder / "customers.csv"))
+    one.start()
+    try:
+        one.people()
+        yield one
+    finally:
+        one.stop()

@@ -38,7 +38,7 @@ class Running:
 def server(folder: Path) -> Iterator[Running]:
     """Start `consentry up` on a free port with data in `folder`; ends it again."""
     data, config = folder / "data", folder / "consentry.toml"
-    config.write_text(_settings(folder / "customers.csv"), "utf-8")
+    config.write_text(settings_text(folder / "customers.csv"), "utf-8")
     command = [sys.executable, "-m", "consentry", "up", "--port", "0", "--data", str(data), "--config", str(config)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CONSENTRY_")}
     with (folder / "server.log").open("wb") as log:
@@ -68,7 +68,7 @@ def _wait_for_link(child: subprocess.Popen[str], data: Path) -> Running:
     raise NoServer("the demo's server did not start: see `server.log` in its folder, or run `consentry doctor`")
 
 
-def _settings(table: Path) -> str:
+def settings_text(table: Path) -> str:
     """The settings that a real installation would have for this table."""
     columns = "".join(f'{name} = "{entity}"\n' for name, entity in COLUMNS.items())
     return (
