@@ -124,12 +124,13 @@ def _nested(array: pa.Array, place: Place, cleaner: Cleaner, compact: bool) -> p
     kind = array.type
     if isinstance(kind, pa.StructType):
         # flatten() gives each child the struct's own nulls too, so that no child keeps a value under a null row.
+        old = array.flatten()
         parts = [
-            clean_array(child, place.under(field.name), cleaner, True)
-            for field, child in zip(kind, array.flatten(), strict=True)
+            clean_array(child, place.under(field.name), cleaner, True) for field, child in zip(kind, old, strict=True)
         ]
         fields = [
-            pa.field(f.name, part.type, f.nullable or part.null_count > 0) for f, part in zip(kind, parts, strict=True)
+            pa.field(field.name, new.type, field.nullable or new.null_count > child.null_count)
+            for field, child, new in zip(kind, old, parts, strict=True)
         ]
         return pa.StructArray.from_arrays(parts, fields=fields, mask=array.is_null())
     if isinstance(kind, pa.MapType):
@@ -170,7 +171,8 @@ def _map(array: pa.MapArray, place: Place, cleaner: Cleaner) -> pa.Array:
     if array.null_count:
         null = pa.concat_arrays([array.is_null(), pa.array([False])])
         offsets = pc.if_else(null, pa.scalar(None, offsets.type), offsets)
-    made = pa.map_(new_keys.type, pa.field(kind.item_field.name, new_items.type), kind.keys_sorted)
+    item = pa.field(kind.item_field.name, new_items.type, kind.item_field.nullable or new_items.null_count > 0)
+    made = pa.map_(pa.field(kind.key_field.name, new_keys.type, nullable=False), item, kind.keys_sorted)
     return pa.MapArray.from_arrays(offsets, new_keys, new_items, type=made)
 
 
@@ -218,8 +220,10 @@ def _texts(array: pa.Array, want: int) -> list[str]:
     if t.is_string_view(array.type) or t.is_binary_view(array.type):
         array = array.slice(0, 4 * want).cast(pa.large_binary())
     step = max(1, len(array) // (4 * want))
-    picked = array.take(pa.array(range(0, len(array), step), pa.int64())).drop_null()[: 2 * want]
     try:
-        return [str(one) for one in arrow_text.readable(picked).to_pylist() if str(one).strip()]
-    except UnicodeDecodeError:
+        picked = array.take(pa.array(range(0, len(array), step), pa.int64())).drop_null()[: 2 * want]
+        # Moments as Arrow writes them: Python's own have neither nanoseconds nor the year 4000000.
+        text = picked.cast(pa.string()) if t.is_temporal(array.type) else arrow_text.readable(picked)
+        return [str(one) for one in text.to_pylist() if str(one).strip()]
+    except (UnicodeDecodeError, pa.ArrowException):
         return []

@@ -92,9 +92,11 @@ def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _batches(path: Path, reader: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
     for at in range(reader.num_record_batches):
         try:
-            yield reader.get_batch(at)
+            batch = reader.get_batch(at)
+            batch.validate()
         except (pa.ArrowException, OSError) as error:
             raise broken(path, f"record batch {at}", "it cannot be read; the file is damaged") from error
+        yield batch
 
 
 def _stream(path: Path, stream: pa.ipc.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
@@ -102,6 +104,7 @@ def _stream(path: Path, stream: pa.ipc.RecordBatchStreamReader) -> Iterator[pa.R
     while True:
         try:
             batch = stream.read_next_batch()
+            batch.validate()
         except StopIteration:
             return
         except (pa.ArrowException, OSError) as error:

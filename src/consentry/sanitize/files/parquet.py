@@ -28,7 +28,7 @@ Batches = list[pa.RecordBatch]
 def opened(path: Path) -> pq.ParquetFile:
     """The file, its footer read. Raises `FileUnreadable` where it is cut short, encrypted or no Parquet."""
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
         _ = file.schema_arrow
         return file
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -46,6 +46,8 @@ def survey_file(file: pq.ParquetFile, path: Path, cleaner: Cleaner) -> TablePlan
     for group in picked:
         with _reading(path, group):
             batch = next(file.iter_batches(_SURVEY_ROWS, [group]), None)
+            if batch is not None:
+                batch.validate()
         if batch is not None and batch.num_rows:
             found.append(batch)
     return plan_batches(found, cleaner, path.stem) if found else {}
@@ -120,7 +122,9 @@ def _other(codec: str) -> str:
 
 def _group(file: pq.ParquetFile, path: Path, group: int) -> Iterator[pa.RecordBatch]:
     with _reading(path, group):
-        yield from file.iter_batches(_BATCH_ROWS, [group])
+        for batch in file.iter_batches(_BATCH_ROWS, [group]):
+            batch.validate()
+            yield batch
 
 
 class _reading:
