@@ -34,7 +34,6 @@ versions = Table(
     Column("id", SmallInteger, primary_key=True),
     Column("policy", Text, nullable=False),
     Column("roster", BigInteger, nullable=False),
-    Column("instance", Text, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
 )
 """One row, read once in each transaction: which policy and which roster hold now."""
@@ -140,6 +139,8 @@ actions = Table(
     Column("submitted_at", BigInteger, nullable=False),
     Index("actions_by_request", "request_id", sqlite_where=text("request_id IS NOT NULL"),
           postgresql_where=text("request_id IS NOT NULL")),
+    Index("actions_by_grant", "grant_id", sqlite_where=text("grant_id IS NOT NULL"),
+          postgresql_where=text("grant_id IS NOT NULL")),
     Index("actions_by_key", "actor_id", "idempotency_key", unique=True,
           sqlite_where=text("idempotency_key IS NOT NULL"), postgresql_where=text("idempotency_key IS NOT NULL")),
 )  # fmt: skip
@@ -222,6 +223,7 @@ claims = Table(
     Column("settled_at", BigInteger),
     Column("summary", Text),
     Index("one_claim_per_action", "action_id", unique=True),
+    Index("claims_by_grant", "grant_id"),
     Index("claims_in_flight", "lease_until", sqlite_where=text("state = 'claimed'"),
           postgresql_where=text("state = 'claimed'")),
 )  # fmt: skip
