@@ -61,14 +61,14 @@ class Call:
 class Endpoint:
     """A row of the table.
 
-    The handler takes the call and, where there is one, the parsed body or query. It answers with a model, or with a
-    response of its own where `media` is not JSON.
+    The handler takes the call and, where there is one, the parsed body or query. It answers with a model, with the
+    model's JSON, or with a response of its own where `media` is not JSON.
     """
 
     method: str
     path: str
     access: Access
-    handler: Callable[..., Awaitable[BaseModel | Response]]
+    handler: Callable[..., Awaitable[BaseModel | Response | bytes]]
     summary: str
     tag: str
     body: type[BaseModel] | None = None
@@ -94,7 +94,7 @@ async def answer(endpoint: Endpoint, call: Call, receive: Receive, send: Send) -
     if isinstance(result, Response):
         await result(call.scope, receive, send)
         return
-    data = result.__pydantic_serializer__.to_json(result)
+    data = result if isinstance(result, bytes) else result.__pydantic_serializer__.to_json(result)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(data)),

@@ -7,7 +7,7 @@ arguments says nothing of it: `scanned` is true only where what the action touch
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
@@ -93,14 +93,19 @@ class Remembering:
         return known
 
 
-def scan_arguments(arguments: JsonObject, scanner: Remembering, limit: int) -> Counter[str]:
-    """How many findings of which type. Raises `LensFailed` over `limit` characters: a part would prove nothing."""
+def to_scan(arguments: JsonObject, limit: int) -> tuple[list[str], int]:
+    """The texts to look into and their length. Raises `LensFailed` over `limit`: a part would prove nothing."""
+    found = list(texts(arguments))
+    length = sum(map(len, found))
+    if length > limit:
+        raise LensFailed("`arguments` hold more text than is scanned: send less, or raise `sanitize.scan_bytes`")
+    return found, length
+
+
+def scan_texts(texts: Iterable[str], scanner: Remembering) -> Counter[str]:
+    """How many findings of which type."""
     found: Counter[str] = Counter()
-    left = limit
-    for text in texts(arguments):
-        left -= len(text)
-        if left < 0:
-            raise LensFailed("`arguments` hold more text than is scanned: send less, or raise `sanitize.scan_bytes`")
+    for text in texts:
         if len(text) > 3 and not text.isalpha():
             found.update(scanner.types(text))
     return found

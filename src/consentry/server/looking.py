@@ -13,7 +13,7 @@ from consentry.actions import Action, Actor, JsonObject, Operand
 from consentry.consent.errors import OperandChanged
 from consentry.policy.model import Facts
 from consentry.server.dataset import digest, read_table
-from consentry.server.lens import LensFailed, Remembering, Table, facts, scan_arguments, table_facts
+from consentry.server.lens import LensFailed, Remembering, Table, facts, scan_texts, table_facts, to_scan
 from consentry.server.settings import ResourceSettings, SanitizeSettings
 
 if TYPE_CHECKING:
@@ -67,28 +67,29 @@ class Lens:
         action = Action(actor, operation, resource, arguments, pinned, context)
         return action, table_facts(table, found, looked=looked)
 
-    async def operands_now(self, action: Action) -> tuple[Operand, ...] | None:
-        """A dataset's operands, read again for the claim (threat B1); `None` for what is not a dataset."""
+    async def operands_now(
+        self, action: Action, given: tuple[Operand, ...] | None
+    ) -> tuple[Operand, ...] | None:
+        """What the operands are at the claim (threat B1): as the caller read them again, a dataset as it is now."""
         dataset = self._datasets.get(action.resource)
         if dataset is None:
-            return None
+            return given
         path, _ = dataset
         now = await asyncio.to_thread(digest, path)
         ours = names(action.resource, path)
-        return tuple(Operand(one.name, now) if one.name in ours else one for one in action.operands)
+        others = [one for one in (action.operands if given is None else given) if one.name not in ours]
+        return (*others, *(Operand(one.name, now) for one in action.operands if one.name in ours))
 
     async def _arguments(self, arguments: JsonObject) -> Counter[str]:
         if not self._settings.findings:
             return Counter()
         if self._scanner is None:
             self._scanner = Remembering(self._load())
-        scanner, limit = self._scanner, self._settings.scan_bytes
+        found, length = to_scan(arguments, self._settings.scan_bytes)
         try:
-            if _is_long(arguments):
-                return await asyncio.to_thread(scan_arguments, arguments, scanner, limit)
-            return scan_arguments(arguments, scanner, limit)
-        except LensFailed:
-            raise
+            if length > LONG:
+                return await asyncio.to_thread(scan_texts, found, self._scanner)
+            return scan_texts(found, self._scanner)
         except Exception as error:
             log.error("lens_failed", exc_info=error)
             raise LensFailed("the arguments could not be scanned, so the action is denied; see the log") from None
@@ -134,12 +135,3 @@ def pin(operands: tuple[Operand, ...], resource: str, path: Path, sha256: str) -
     if any(one.sha256 != sha256 for one in ours):
         raise OperandChanged("an operand's hash is not that of the dataset's file now: read it again, and submit anew")
     return operands if ours else (*operands, Operand(resource, sha256))
-
-
-def _is_long(arguments: JsonObject) -> bool:
-    left = LONG
-    for value in arguments.values():
-        left -= len(value) if isinstance(value, str) else 64 if isinstance(value, int | float | None) else LONG
-        if left < 0:
-            return True
-    return False

@@ -27,6 +27,7 @@ from consentry.server.views.actions import (
     OutcomeBody,
     SubmitBody,
     WaitQuery,
+    decision_json,
 )
 from consentry.server.views.actions import HistoryQuery as HistoryParameters
 from consentry.server.views.base import time_ms
@@ -35,13 +36,13 @@ MAX_SCANNED_PAGES = 20
 """How far one call looks back for actions that the caller may see."""
 
 
-async def submit(call: Call, body: SubmitBody) -> DecisionView:
+async def submit(call: Call, body: SubmitBody) -> bytes:
     session, services = call.session, call.services
     key = _idempotency_key(call, body)
     submission = await _submission(call, body, session.actor, reason=body.reason, key=key)
     decision = await services.gate.submit(submission, claim=body.claim)
     services.metrics.count("consentry_actions_total", operation=body.operation, verdict=decision.verdict.value)
-    return DecisionView.of(decision, services.origin)
+    return decision_json(decision, services.origin)
 
 
 async def break_glass(call: Call, body: BreakGlassBody) -> DecisionView:
@@ -148,7 +149,7 @@ async def claim(call: Call, body: ClaimBody) -> ClaimView:
     session = call.session
     await services.visibility.require_action(session, action_id)
     action = await services.gate.action(action_id)
-    now = await services.lens.operands_now(action) or operands(body.operands)
+    now = await services.lens.operands_now(action, operands(body.operands))
     taken = await services.gate.claim(action_id, session.actor, operands=now)
     services.metrics.count("consentry_claims_total", operation=action.operation)
     return ClaimView.of(taken)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
-
+from consentry.actions import Json
 from consentry.errors import InvalidInput
 from consentry.sanitize.detector import DetectorFailed
 from consentry.server.access import ANY_SESSION
@@ -66,23 +65,23 @@ def _texts(body: ScanBody) -> Iterator[tuple[Path, str]]:
         yield from _inside(row, (index,))
 
 
-def _inside(value: JsonValue, path: Path) -> Iterator[tuple[Path, str]]:
+def _inside(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, str):
         yield path, value
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _inside(item, (*path, key))
-    elif isinstance(value, list):
+    elif isinstance(value, Sequence):
         for index, item in enumerate(value):
             yield from _inside(item, (*path, index))
 
 
-def _replaced(value: JsonValue, path: Path, done: dict[Path, str]) -> JsonValue:
+def _replaced(value: Json, path: Path, done: dict[Path, str]) -> Json:
     if isinstance(value, str):
         return done[path]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _replaced(item, (*path, key), done) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, Sequence):
         return [_replaced(item, (*path, index), done) for index, item in enumerate(value)]
     return value
 

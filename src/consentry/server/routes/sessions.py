@@ -76,6 +76,7 @@ ENDPOINTS = (
     Endpoint("DELETE", "/v1/sessions/current", ANY_SESSION, sign_out, "Sign out", "sessions", status=204),
     Endpoint(
         "DELETE", "/v1/sessions/{session_id}", ANY_SESSION, sign_out,
-        "End a session of the caller's, or of an agent of theirs; administrators may end any", "sessions", status=204, errors=(UnknownSession,),
+        "End a session of the caller or of an agent of theirs; administrators end any",
+        "sessions", status=204, errors=(UnknownSession,),
     ),
 )  # fmt: skip

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Self
 
+import orjson
 from pydantic import Field, JsonValue
 
 from consentry.actions import Action, Actor, Kind
 from consentry.consent.model import ActionState, Claim, Decision, OutcomeStatus
-from consentry.policy.model import Assurance, Level, Obligations, Roster, Verdict
+from consentry.policy.model import Assurance, Level, Obligations, Reason, Roster, Verdict
 from consentry.server.views.base import (
     Body,
     Id,
@@ -163,6 +165,48 @@ class DecisionView(View):
             decided_reason=one.decided_reason,
             outcome=None if one.claim is None else outcome(one.claim),
         )
+
+
+def decision_json(one: Decision, origin: str) -> bytes:
+    """What `DecisionView.of` says, as JSON: the busiest answer of all, written without a model in between."""
+    claim = one.claim
+    return orjson.dumps(
+        {
+            "id": one.action_id,
+            "digest": one.digest,
+            "verdict": one.verdict.value,
+            "reasons": _reasons_json(one.reasons),
+            "obligations": _obligations_json(one.obligations),
+            "state": one.state.value,
+            "request_id": one.request_id,
+            "grant_id": one.grant_id,
+            "url": None if one.request_id is None else f"{origin}/requests/{one.request_id}",
+            "submitted_at": time_text(one.submitted_at_ms),
+            "expires_at": time_or_none(one.expires_at_ms),
+            "policy_version": one.policy_version,
+            "decided_reason": one.decided_reason,
+            "outcome": None
+            if claim is None
+            else {
+                "claim_id": claim.id,
+                "status": claim.state.value,
+                "claimed_at": time_text(claim.claimed_at_ms),
+                "lease_until": time_text(claim.lease_until_ms),
+                "settled_at": time_or_none(claim.settled_at_ms),
+                "summary": claim.summary,
+            },
+        }
+    )
+
+
+@lru_cache(maxsize=1024)
+def _reasons_json(reasons: tuple[Reason, ...]) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps([{"policy": one.policy, "text": one.text} for one in reasons]))
+
+
+@lru_cache(maxsize=1024)
+def _obligations_json(obligations: Obligations) -> orjson.Fragment:
+    return orjson.Fragment(ObligationsView.of(obligations).model_dump_json().encode())
 
 
 def outcome(claim: Claim) -> OutcomeView:
