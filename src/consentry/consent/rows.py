@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeAlias, cast
 
 import orjson
@@ -75,7 +76,28 @@ def load_decision(tx: Tx, action_id: str) -> Decision:
     row = tx.execute(DECISION.where(_A.id == action_id)).one_or_none()
     if row is None:
         raise UnknownAction(f"there is no action `{action_id[:40]}`")
-    return decision_of(row, tx.now_ms)
+    decision = decision_of(row, tx.now_ms)
+    if decision.request_id is None or decision.state not in _DECIDED_BY:
+        return decision
+    return replace(decision, decided_reason=_last_word(tx, decision.request_id, _DECIDED_BY[decision.state]))
+
+
+def _last_word(tx: Tx, request_id: str, verdict: BallotVerdict) -> str | None:
+    """The reason of the last voter who said so: whoever denied, or completed the quorum."""
+    votes = tables.votes.c
+    said = select(votes.reason).where(votes.request_id == request_id, votes.verdict == verdict.value)
+    word = tx.execute(said.order_by(votes.at.desc(), votes.id.desc()).limit(1)).scalar_one_or_none()
+    return None if word is None else str(word)
+
+
+_DECIDED_BY: Mapping[ActionState, BallotVerdict] = {
+    ActionState.DENIED: BallotVerdict.DENY,
+    ActionState.APPROVED: BallotVerdict.APPROVE,
+    ActionState.CLAIMED: BallotVerdict.APPROVE,
+    ActionState.SUCCEEDED: BallotVerdict.APPROVE,
+    ActionState.FAILED: BallotVerdict.APPROVE,
+    ActionState.UNKNOWN: BallotVerdict.APPROVE,
+}
 
 
 def decision_of(row: AnyRow, now_ms: int) -> Decision:
