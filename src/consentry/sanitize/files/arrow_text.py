@@ -11,11 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.types as t
 
 from consentry.sanitize.detector import Context
+from consentry.sanitize.files import prefilter
 from consentry.sanitize.files.cleaner import Cleaner, ColumnPlan
 from consentry.sanitize.files.problems import FileUnreadable
-
-_SEPARATOR: Final = "\x1e"
-"""Between joined cells: the record separator, which detectors take as the end of a text."""
 
 _BLOCK_ROWS: Final = 32_768
 _PROBE: Final = 2_048
@@ -190,10 +188,15 @@ def _touched(
     text: pa.Array, path: tuple[str, ...], cleaner: Cleaner
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
     """The rows in which the engine without names sees anything, by one scan of all rows joined."""
+    context = Context(path[-1], path[:-1], True)
+    if not prefilter.usable(context):
+        return None
     filled = pc.fill_null(text, "")
     row = pa.LargeListArray.from_arrays(pa.array([0, len(filled)], pa.int64()), filled)
-    joined = pc.binary_join(row, pa.scalar(_SEPARATOR, filled.type))[0].as_py()
-    found = cleaner.engines.codes.scan(joined, Context(path[-1], path[:-1], True))
+    joined = pc.binary_join(row, pa.scalar(prefilter.SEPARATOR, filled.type))[0].as_py()
+    if prefilter.sealed(joined):
+        return None
+    found = cleaner.engines.codes.scan(joined, context)
     if not found:
         return np.empty(0, dtype=np.int64)
     ends = np.cumsum(np.asarray(pc.utf8_length(filled)).astype(np.int64) + 1)

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from consentry.sanitize import entities
 from consentry.sanitize.columns import Verdict
 from consentry.sanitize.detector import NO_CONTEXT, Context
+from consentry.sanitize.files import prefilter
 from consentry.sanitize.files.tally import Tally
 from consentry.sanitize.finding import Finding
 from consentry.sanitize.profiles import Profile, Scans
@@ -18,6 +19,7 @@ from consentry.sanitize.transforms.apply import finish
 
 Mode = Literal["keep", "whole", "scan"]
 _CACHED_LENGTH: Final = 64
+_FEW: Final = 8
 _CACHE_LIMIT: Final = 100_000
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
@@ -110,7 +112,7 @@ class Cleaner:
         reason = f"column: {'; '.join(verdict.reasons)}" if verdict is not None else "column: declared in the profile"
         step = self.plan.step(about.type)
         self.tally.at(place, about.type).add(score, step.name if self.changes else "", reason, value, about.type, times)
-        return self.plan.whole(value, about) if self.changes and not step.keeps else value
+        return self.plan.transform(value, about) if self.changes and not step.keeps else value
 
     def text(self, text: str, place: str = "", context: Context = NO_CONTEXT, pads: tuple[int, int] = (0, 0)) -> str:
         """Running text. `pads` characters at the start and end are only looked at for context and are not returned."""
@@ -140,7 +142,7 @@ class Cleaner:
         fresh = [one for one in dict.fromkeys(values) if (one, key, names) not in known]
         new: dict[str, tuple[str, tuple[Finding, ...]]] = {}
         plain = [_plain(one) for one in fresh]
-        for value, text, found in zip(fresh, plain, engine.scan_many(plain, [context] * len(plain)), strict=True):
+        for value, text, found in zip(fresh, plain, self._look(plain, context, names), strict=True):
             out = self._changed(text, found, engine, context) if found else None
             entry = (value if out is None or out == text else out, tuple(found))
             if len(value) <= _CACHED_LENGTH:
@@ -155,6 +157,18 @@ class Cleaner:
                 self._count(_plain(value), hits, place, many)
             result.append(out)
         return result
+
+    def _look(self, texts: list[str], context: Context, names: bool) -> list[list[Finding]]:
+        """The findings of each text. Without names, one pass over all texts joined says which are worth a look."""
+        engine = self.engines.full if names else self.engines.codes
+        places = None if names or len(texts) < _FEW else prefilter.touched(texts, engine, context)
+        if places is None:
+            return engine.scan_many(texts, [context] * len(texts))
+        out: list[list[Finding]] = [[] for _ in texts]
+        some = [texts[at] for at in places]
+        for at, found in zip(places, engine.scan_many(some, [context] * len(some)) if some else [], strict=True):
+            out[at] = found
+        return out
 
     def _changed(self, text: str, found: list[Finding], engine: Scans, context: Context) -> str:
         if not self.changes:

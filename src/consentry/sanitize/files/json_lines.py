@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,8 @@ from consentry.sanitize.files.problems import broken
 from consentry.sanitize.files.survey import SAMPLE, Sample, survey
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_LEAF: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|-?\d[\d.eE+-]*+')
+_SHORT_NUMBER: Final = 6
 _SURVEY_BYTES: Final = 2 << 20
 
 
@@ -81,13 +83,14 @@ def clean_lines(part: Part, cleaner: Cleaner, path: Path, encoding: str, plan: T
     bom = UTF8_BOM if part.start == 0 and data.startswith(UTF8_BOM) else b""
     text = decoded(path, data[len(bom) :], encoding, part.start, part.line)
     lines = text.split("\n")
-    found: list[tuple[int, str, str, str]] = []  # line, kind, dotted path, value
+    found = _Leaves(plan)
     for number, line in enumerate(lines):
         if line and not line.isspace():
-            found += [(number, *one) for one in _quick(line, path, part.line + number)]
-    changed = _clean_leaves(found, cleaner, plan)
-    for number, new in changed.items():
-        lines[number] = _rewrite(lines[number], new, encoding)
+            _quick(line, number, path, part.line + number, found)
+    for number, new in found.cleaned(cleaner, plan).items():
+        # The line is known to be JSON, so its strings and numbers are all that these two shapes match.
+        spans = [match.span() for match in _LEAF.finditer(lines[number])]
+        lines[number] = _written(lines[number], spans, new, encoding)
     return bom + "\n".join(lines).encode(encoding)
 
 
@@ -105,36 +108,74 @@ def clean_document(text: str, cleaner: Cleaner, path: Path, encoding: str = "utf
         column = error.at - (text.rfind("\n", 0, error.at) + 1) + 1
         raise broken(path, f"line {line}, column {column}", error.what) from error
     plan = plan_fields(list(islice(found, 200_000)), cleaner, path.stem)
-    rows = [(0, leaf.kind, ".".join(leaf.path), leaf.value) for leaf in found]
-    new = _clean_leaves(rows, cleaner, plan).get(0)
-    return (text if new is None else _written(text, found, new, encoding)), plan
+    gathered = _Leaves(plan)
+    for leaf in found:
+        gathered.add(0, leaf.kind, ".".join(leaf.path), leaf.value)
+    new = gathered.cleaned(cleaner, plan).get(0)
+    return (text if new is None else _written(text, [(leaf.start, leaf.end) for leaf in found], new, encoding)), plan
 
 
-def _quick(line: str, path: Path, number: int) -> list[tuple[str, str, str]]:
-    """The leaves of one line in reading order, by the decoder in C; kind, dotted path, value."""
+class _Leaves:
+    """Leaves gathered by field, so that each field is sanitized in one go; a place is a line and a leaf's number in it.
+
+    Numbers of under six digits can be nothing
+    that is not known by the name of their field.
+    """
+
+    def __init__(self, plan: TablePlan) -> None:
+        self._whole = frozenset(name for name, column in plan.items() if column.mode == "whole")
+        self._values: dict[tuple[str, bool], list[str]] = defaultdict(list)
+        self._places: dict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
+        self._line = self._number = -1
+
+    def add(self, line: int, kind: str, path: str, value: str) -> None:
+        """One leaf; leaves of a line come in reading order."""
+        if line != self._line:
+            self._line, self._number = line, -1
+        self._number += 1
+        if not value or (kind == "number" and len(value) < _SHORT_NUMBER and path not in self._whole):
+            return
+        group = (path, kind == "key")
+        self._values[group].append(value)
+        self._places[group].append((line, self._number))
+
+    def cleaned(self, cleaner: Cleaner, plan: TablePlan) -> dict[int, dict[int, str]]:
+        """Changed leaves: by line, then by number."""
+        changed: dict[int, dict[int, str]] = defaultdict(dict)
+        for (path, is_key), values in self._values.items():
+            if is_key:
+                new = cleaner.cells(values, f"{path}.(key)" if path else "(key)")
+            else:
+                new = cleaner.cells(values, path, plan.get(path, SCAN), tuple(path.split(".")) if path else ())
+            for (line, number), old, value in zip(self._places[path, is_key], values, new, strict=True):
+                if value is not old and value != old:
+                    changed[line][number] = value
+        return changed
+
+
+def _quick(line: str, at: int, path: Path, number: int, found: _Leaves) -> None:
+    """Gathers the leaves of one line by the decoder in C. Raises `FileUnreadable`."""
     try:
         value, end = _QUICK.raw_decode(line, len(line) - len(line.lstrip(" \t\r")))
         if line[end:].strip(" \t\r"):
             raise ValueError("more text after the value")
-        out: list[tuple[str, str, str]] = []
-        _walk(value, "", out)
+        _walk(value, "", at, found.add)
     except (ValueError, RecursionError) as error:
         raise _where(line, path, number) from error
-    return out
 
 
-def _walk(value: object, path: str, out: list[tuple[str, str, str]]) -> None:
+def _walk(value: object, path: str, line: int, add: Callable[[int, str, str, str], None]) -> None:
     if isinstance(value, _Number):
-        out.append(("number", path, value))
+        add(line, "number", path, value)
     elif isinstance(value, str):
-        out.append(("string", path, value))
+        add(line, "string", path, value)
     elif isinstance(value, _Object):
         for key, inner in value:
-            out.append(("key", path, key))
-            _walk(inner, f"{path}.{key}" if path else key, out)
+            add(line, "key", path, key)
+            _walk(inner, f"{path}.{key}" if path else key, line, add)
     elif isinstance(value, list):
         for inner in value:
-            _walk(inner, path, out)
+            _walk(inner, path, line, add)
 
 
 def _where(line: str, path: Path, number: int) -> Exception:
@@ -147,47 +188,19 @@ def _where(line: str, path: Path, number: int) -> Exception:
     return broken(path, f"line {number}", "nested deeper than can be read")
 
 
-def _clean_leaves(
-    found: Sequence[tuple[int, str, str, str]], cleaner: Cleaner, plan: TablePlan
-) -> dict[int, dict[int, str]]:
-    """Changed leaves: by line, then by place in the line's reading order."""
-    groups: dict[tuple[str, bool], list[int]] = defaultdict(list)
-    for at, (_, kind, path, _value) in enumerate(found):
-        groups[path, kind == "key"].append(at)
-    firsts: dict[int, int] = {}
-    for at, row in enumerate(found):
-        firsts.setdefault(row[0], at)
-    changed: dict[int, dict[int, str]] = defaultdict(dict)
-    for (path, is_key), places in groups.items():
-        values = [found[at][3] for at in places]
-        keys = tuple(path.split(".")) if path else ()
-        if is_key:
-            new = cleaner.cells(values, f"{path}.(key)" if path else "(key)")
-        else:
-            new = cleaner.cells(values, path, plan.get(path, SCAN), keys)
-        for at, old, value in zip(places, values, new, strict=True):
-            if value is not old and value != old:
-                changed[found[at][0]][at - firsts[found[at][0]]] = value
-    return changed
-
-
-def _rewrite(line: str, new: dict[int, str], encoding: str) -> str:
-    return _written(line, list(leaves(line)), new, encoding)
-
-
-def _written(text: str, found: Sequence[Leaf], new: dict[int, str], encoding: str) -> str:
+def _written(text: str, spans: Sequence[tuple[int, int]], new: dict[int, str], encoding: str) -> str:
     out, at = [], 0
-    for place, value in sorted(new.items()):
-        leaf = found[place]
-        out += [text[at : leaf.start], _token(leaf, value, encoding)]
-        at = leaf.end
+    for number, value in sorted(new.items()):
+        start, end = spans[number]
+        out += [text[at:start], _token(text[start], value, encoding)]
+        at = end
     out.append(text[at:])
     return "".join(out)
 
 
-def _token(leaf: Leaf, value: str, encoding: str) -> str:
+def _token(first: str, value: str, encoding: str) -> str:
     """A number stays a number where its stand-in is one."""
-    if leaf.kind == "number" and _NUMBER.fullmatch(value):
+    if first != '"' and _NUMBER.fullmatch(value):
         return value
     plain = encoding == "utf-8" and not any("\ud800" <= one <= "\udfff" for one in value)
     return json.dumps(value, ensure_ascii=not plain)

@@ -9,6 +9,9 @@ from typing import Final
 from consentry.sanitize.columns import Verdict
 
 _PREVIEWS: Final = 3
+_TRIED: Final = 64
+"""So many values are tried for previews that differ; in a column of ten million addresses all look alike."""
+
 _PREVIEW_LENGTH: Final = 24
 _COVER: Final = "•"
 
@@ -35,13 +38,15 @@ class Seen:
     done: str = ""
     reason: str = ""
     previews: list[str] = field(default_factory=list)
+    _tried: int = 0
 
     def add(self, score: float, done: str, reason: str, value: str, entity: str, times: int = 1) -> None:
         self.count += times
         if score > self.score:
             self.score, self.reason = score, reason
         self.done = done
-        if len(self.previews) < _PREVIEWS:
+        self._tried += 1
+        if len(self.previews) < _PREVIEWS and self._tried <= _TRIED:
             shown = preview(value, entity)
             if shown not in self.previews:
                 self.previews.append(shown)
