@@ -8,10 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LABELS = {
-    "PERSON": "PERSON", "PER": "PERSON", "person": "PERSON",
-    "LOCATION": "LOCATION", "LOC": "LOCATION", "location": "LOCATION",
-    "ORGANIZATION": "ORGANIZATION", "ORG": "ORGANIZATION", "corporation": "ORGANIZATION",
-    "NRP": "NRP", "TITLE": "TITLE", "STREET_ADDRESS": "STREET_ADDRESS",
+    "PERSON": "PERSON",
+    "PER": "PERSON",
+    "person": "PERSON",
+    "LOCATION": "LOCATION",
+    "LOC": "LOCATION",
+    "location": "LOCATION",
+    "ORGANIZATION": "ORGANIZATION",
+    "ORG": "ORGANIZATION",
+    "corporation": "ORGANIZATION",
+    "NRP": "NRP",
+    "TITLE": "TITLE",
+    "STREET_ADDRESS": "STREET_ADDRESS",
 }
 UNSURE = {"group", "MISC", "DEMOGRAPHIC", "POSTAL_CODE", "product", "creative-work"}
 """Types that may or may not be ours: not learned from, either way."""
@@ -57,18 +65,18 @@ def _joined(tokens: list[str], tags: list[str], source: str) -> Document:
     text, spans, unsure = "", [], []
     open_type, start = None, 0
     glue = True
-    for token, tag in zip(tokens, tags, strict=True):
-        if not token:
+    for word, tag in zip(tokens, tags, strict=True):
+        if not word:
             continue
         if not tag.startswith("I-") and open_type:
             _close(open_type, start, len(text), spans, unsure)
             open_type = None
-        if not glue and not (token[:1] in NO_SPACE_BEFORE and len(token) <= 3) and token != "n't":
+        if not glue and not (word[:1] in NO_SPACE_BEFORE and len(word) <= 3) and word != "n't":
             text += " "
         if tag.startswith("B-"):
             open_type, start = tag[2:], len(text)
-        text += token
-        glue = token in NO_SPACE_AFTER
+        text += word
+        glue = word in NO_SPACE_AFTER
     if open_type:
         _close(open_type, start, len(text), spans, unsure)
     return Document(text, spans, unsure, source)

@@ -64,12 +64,11 @@ def tables() -> tokens.Tables:
 
 def word_lists(documents: Sequence[Document], chars: tokens.Tables) -> dict[str, np.ndarray]:
     """Sorted hashes of each list of `features.LISTS`."""
-    seen = Counter(word for document in documents for word in document.text.split() if word.islower() and word.isalpha())
+    seen = Counter(
+        word for document in documents for word in document.text.split() if word.islower() and word.isalpha()
+    )
     common = [word for word, count in seen.items() if count >= 4 and len(word) > 1]
-    return {
-        name: _hashes(words, chars)
-        for name, words in wordlists.lists(common).items()
-    }
+    return {name: _hashes(words, chars) for name, words in wordlists.lists(common).items()}
 
 
 def _hashes(words: Sequence[str], chars: tokens.Tables) -> np.ndarray:
@@ -99,12 +98,21 @@ def stream(documents: Sequence[Document], chars: tokens.Tables, lists: dict[str,
         _unlearn(group, piece, label, owner, chars, lists["nationality"])
         at = np.arange(len(piece)) + PAD * (owner + 1)
         size = len(piece) + PAD * (len(group) + 1)
-        row = {"key": np.zeros(size, np.uint64), "gap": np.full(size, 4), "label": np.full(size, IGNORE), "source": np.zeros(size, np.int64)}
+        row = {
+            "key": np.zeros(size, np.uint64),
+            "gap": np.full(size, 4),
+            "label": np.full(size, IGNORE),
+            "source": np.zeros(size, np.int64),
+        }
         keys = features.type_keys(piece.key, piece.shape)
         row["key"][at], row["gap"][at], row["label"][at], row["source"][at] = keys, piece.gap, label, source
         fresh, first = np.unique(keys, return_index=True)
         first = first[~np.isin(fresh, seen)]
-        blocks.append(features.rows(piece.prefix, piece.start[first], piece.end[first], piece.key[first], piece.shape[first], lists))
+        blocks.append(
+            features.rows(
+                piece.prefix, piece.start[first], piece.end[first], piece.key[first], piece.shape[first], lists
+            )
+        )
         seen = np.concatenate([seen, keys[first]])
         starts = np.flatnonzero(np.diff(owner, prepend=-1))
         stops = np.append(starts[1:], len(owner))
@@ -115,8 +123,17 @@ def stream(documents: Sequence[Document], chars: tokens.Tables, lists: dict[str,
     order = np.argsort(seen)
     kind = np.where(key == 0, 0, order[np.searchsorted(seen[order], key) % len(seen)] + 1)
     empty = np.zeros((1, features.SLOTS), np.int32)
-    joined = {name: np.concatenate([row[name] for row, _ in parts]).astype(np.int64) for name in ("gap", "label", "source")}
-    return Stream(np.concatenate([empty, *blocks]), kind, joined["gap"], joined["label"], joined["source"], [b for _, bs in parts for b in bs])
+    joined = {
+        name: np.concatenate([row[name] for row, _ in parts]).astype(np.int64) for name in ("gap", "label", "source")
+    }
+    return Stream(
+        np.concatenate([empty, *blocks]),
+        kind,
+        joined["gap"],
+        joined["label"],
+        joined["source"],
+        [b for _, bs in parts for b in bs],
+    )
 
 
 def _groups(documents: Sequence[Document]) -> list[list[Document]]:
@@ -131,7 +148,9 @@ def _groups(documents: Sequence[Document]) -> list[list[Document]]:
     return groups
 
 
-def _joined(group: Sequence[Document], chars: tokens.Tables) -> tuple[tokens.Tokens, np.ndarray, np.ndarray, np.ndarray]:
+def _joined(
+    group: Sequence[Document], chars: tokens.Tables
+) -> tuple[tokens.Tokens, np.ndarray, np.ndarray, np.ndarray]:
     """Tokens of the documents set after one another, their labels, the document of each, and its source."""
     texts = [document.text[: tokens.LONGEST // 2 - 3] for document in group]
     starts = np.concatenate([[0], np.cumsum([len(text) + 3 for text in texts])])[:-1]
@@ -150,7 +169,14 @@ def _joined(group: Sequence[Document], chars: tokens.Tables) -> tuple[tokens.Tok
     return piece, label, owner, sources[owner]
 
 
-def _unlearn(group: Sequence[Document], piece: tokens.Tokens, label: np.ndarray, owner: np.ndarray, chars: tokens.Tables, nations: np.ndarray) -> None:
+def _unlearn(
+    group: Sequence[Document],
+    piece: tokens.Tokens,
+    label: np.ndarray,
+    owner: np.ndarray,
+    chars: tokens.Tables,
+    nations: np.ndarray,
+) -> None:
     """Leaves out what the sets do not label as we would: nationalities, and the handles of social media."""
     plain = np.array([document.source in ("synth", "templates", "plain") for document in group])[owner]
     label[~plain & (label == 0) & features.contains(nations, piece.key) & (piece.shape != 0)] = IGNORE
@@ -186,7 +212,9 @@ def augmented(documents: Sequence[Document], filler: Filler, setting: Setting) -
     draw = filler.random
     out = []
     for document in [*documents, *own(filler, setting.rounds)]:
-        if document.source in ("tab", "wikigold", "synth") and draw.random() < (0.85 if document.source == "synth" else setting.refill):
+        if document.source in ("tab", "wikigold", "synth") and draw.random() < (
+            0.85 if document.source == "synth" else setting.refill
+        ):
             document = refilled(document, filler, 0.9 if document.source == "synth" else 0.6)
         case = draw.random()
         if case < 0.07 and len(document.text) < 400:
@@ -202,7 +230,9 @@ def augmented(documents: Sequence[Document], filler: Filler, setting: Setting) -
     return out
 
 
-def fit(documents: Sequence[Document], setting: Setting, log=print) -> tuple[Net, tokens.Tables, dict[str, np.ndarray], list[Document]]:
+def fit(
+    documents: Sequence[Document], setting: Setting, log=print
+) -> tuple[Net, tokens.Tables, dict[str, np.ndarray], list[Document]]:
     """Trains on `documents` and our own templates. Deterministic for a seed on one kind of machine."""
     torch.manual_seed(setting.seed)
     torch.set_num_threads(1)
@@ -210,11 +240,20 @@ def fit(documents: Sequence[Document], setting: Setting, log=print) -> tuple[Net
     rng = np.random.default_rng(setting.seed)
     chars = tables()
     lists = word_lists(documents, chars)
-    words = sorted({word for document in documents for word in document.text.split() if word.isalpha() and word.islower() and 3 < len(word) < 11})
+    words = sorted(
+        {
+            word
+            for document in documents
+            for word in document.text.split()
+            if word.isalpha() and word.islower() and 3 < len(word) < 11
+        }
+    )
     filler = Filler(setting.seed, words)
     net = Net()
     sparse = torch.optim.SparseAdam([net.table.weight], lr=2 * setting.rate)
-    dense = torch.optim.AdamW([p for name, p in net.named_parameters() if name != "table.weight"], lr=setting.rate, weight_decay=0.01)
+    dense = torch.optim.AdamW(
+        [p for name, p in net.named_parameters() if name != "table.weight"], lr=setting.rate, weight_decay=0.01
+    )
     for epoch in range(setting.epochs):
         fall = 1.0 - epoch / setting.epochs * 0.9
         sparse.param_groups[0]["lr"], dense.param_groups[0]["lr"] = 2 * setting.rate * fall, setting.rate * fall
@@ -265,7 +304,9 @@ def transitions() -> np.ndarray:
     return out
 
 
-def arrays(net: Net, chars: tokens.Tables, lists: dict[str, np.ndarray], documents: Sequence[Document]) -> dict[str, np.ndarray]:
+def arrays(
+    net: Net, chars: tokens.Tables, lists: dict[str, np.ndarray], documents: Sequence[Document]
+) -> dict[str, np.ndarray]:
     """The arrays of the model file: the table in 8 bits, the frequent types made ready."""
     table = net.table.weight.detach().numpy().copy()
     table[0] = 0
@@ -285,7 +326,9 @@ def arrays(net: Net, chars: tokens.Tables, lists: dict[str, np.ndarray], documen
         "transitions": transitions(),
         "classes": chars.classes,
         "folded": chars.folded,
-        "likely": np.setdiff1d(np.concatenate([lists["first"], lists["country"], lists["nationality"]]), lists["common"]),
+        "likely": np.setdiff1d(
+            np.concatenate([lists["first"], lists["country"], lists["nationality"]]), lists["common"]
+        ),
         **{f"list.{name}": words for name, words in lists.items()},
     }
     known, vectors, never = _ready(small, scale, chars, lists, documents)
@@ -293,7 +336,12 @@ def arrays(net: Net, chars: tokens.Tables, lists: dict[str, np.ndarray], documen
 
 
 def _ready(
-    small: np.ndarray, scale: np.ndarray, chars: tokens.Tables, lists: dict[str, np.ndarray], documents: Sequence[Document], most: int = 12000
+    small: np.ndarray,
+    scale: np.ndarray,
+    chars: tokens.Tables,
+    lists: dict[str, np.ndarray],
+    documents: Sequence[Document],
+    most: int = 12000,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The commonest types with their vectors, and the types that are seen often and never in a name."""
     keys, rows, inside = [], [], []
@@ -303,7 +351,14 @@ def _ready(
         fresh, first = np.unique(key, return_index=True)
         keys.append(key)
         inside.append(label != 0)
-        rows.append((fresh, features.rows(piece.prefix, piece.start[first], piece.end[first], piece.key[first], piece.shape[first], lists)))
+        rows.append(
+            (
+                fresh,
+                features.rows(
+                    piece.prefix, piece.start[first], piece.end[first], piece.key[first], piece.shape[first], lists
+                ),
+            )
+        )
     every, count = np.unique(np.concatenate(keys), return_counts=True)
     named = np.isin(every, np.concatenate(keys)[np.concatenate(inside)])
     kept = np.sort(every[np.lexsort((every, -count))[:most]])
@@ -315,5 +370,7 @@ def _ready(
     return kept, vectors, np.sort(every[(count >= 12) & ~named])
 
 
-def save(path: Path, net: Net, chars: tokens.Tables, lists: dict[str, np.ndarray], documents: Sequence[Document]) -> str:
+def save(
+    path: Path, net: Net, chars: tokens.Tables, lists: dict[str, np.ndarray], documents: Sequence[Document]
+) -> str:
     return model.write(path, LABELS, arrays(net, chars, lists, documents))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, S311  (tables of words and templates; draws need to repeat, not to be secret)
 """Invented sentences: templates of our own, and labelled sets refilled with other names. Seeded, so repeatable."""
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ Ask {F}.|It was {F} who called.|{F} and I went home.|Happy birthday {F}!|Thanks 
 the {S} report|a {S} painting|the {S} family|{S} won the match.|{S} was appointed in 2003.|{S} et al. (2010)|{S} and {S} (1999) argue that|as {S} wrote in her diary|the novels of {S}|In {S}'s opinion this is wrong.|unlike {S}, he stayed.
 {F} was here. {F} left at noon.|{S} has been charged with fraud.|Witnesses saw {P} near {L}.|Police named the victim as {P}, 34, of {L}.|{P}, 34, from {L}, said: "We are happy."|{I} was born in 1970 and lives in {L}.
 the brother of {I}|{I} and {I} lodged a complaint with the {L} prosecutor.|counsel for {M} {S}|{M} {I} submitted that|{M} {P} and {M} {P}, lawyers practising in {L}|{T} {S} and {T} {S} agreed.|The judge, {P}, refused.
+{O} is a software company headquartered in {L}.|{O} is an airline founded in {C}.|The {O} store on {W} is closed.|The {O} headquarters are at {A}.|{J} at {O}|She is a {J} at {O}.|He quit his job at {O} last year.|{P}\n{J}\n{O}\n{A}\n{L}
+{P}\n{J}, {O}|{P}, {J} at {O}, said so.|{O} employee {P} was fired.|{O} co-founder {P} left.|her {O} badge|my {O} account|a {O} spokesperson|{O} shares rose|an {O} engineer|We are proud to support {O} in {L} in its work.|The meeting is at {O}, {A}.
+I applied to {O} and {O}.|{O} ({L})|{O}, {A}|{O} acquired {O} for $3 million.|customers of {O}|{O} employs 300 people.|Who owns {O}?|{O} uses {O} for payments.|{P} of {O}|{F} from {O}|a firm of solicitors, {O}|represented by {O}, solicitors in {L}
+{F}: How are you?\n{F}: Fine, and you?|{F}: Where were you?\n{F}: At home, {F}.|[10:32] {F}: hello|{F} wrote: I agree.|{F} (manager): ok|Q: {F}, what happened?\nA: {F} left.|{P}:\n|MR. {S}: Objection.|THE COURT: Thank you, {M} {S}.
+{A}\n {L}\n\n {C} {Z}|{P}\n\n{A}\n {L}\n\n {C} {Z}|{A}\n {L}, {R}\n {C}|{P} {A} {L} {Z}|ship it to {A}, {L}, {C}|Is {A} in {L}?|{P} lives at {A}.|{F} lives on {W}.|{W} {Z} {L}
 We rented a flat on {W} for a month.|The shop on {W} is closed.|Turn left at {W}, then walk to {A}.|It happened near {W} in {L}.
 """.strip()
 PLAIN = """
@@ -57,14 +63,70 @@ import numpy as np|def main(): return None|class Parser(Base): pass|SELECT id FR
 Python and Java are programming languages.|The Internet is slow today.|My iPhone broke.|Windows and Linux|He drives a Toyota Corolla.|God knows.|I love You
 Invoice Number: 12345|Order Date: 12 May 2020|Phone Number: 555-1234|Email Address:|Credit Card|Social Security Number|Date of Birth|Zip Code|Account Number
 """.strip()
-FIELD = re.compile(r"\{([PFSILCOANTMWZR])\}")
-KIND = {"P": "PERSON", "F": "PERSON", "S": "PERSON", "I": "PERSON", "L": "LOCATION", "R": "LOCATION", "C": "LOCATION", "O": "ORGANIZATION", "A": "STREET_ADDRESS", "W": "STREET_ADDRESS", "N": "NRP", "T": "TITLE"}
+JOBS = [
+    "software engineer",
+    "accountant",
+    "nurse",
+    "truck driver",
+    "sales manager",
+    "teacher",
+    "chief executive officer",
+    "data analyst",
+    "electrician",
+    "lawyer",
+    "plumber",
+    "receptionist",
+    "project manager",
+    "surgeon",
+    "journalist",
+    "graphic designer",
+    "cook",
+    "mechanic",
+    "research assistant",
+    "security guard",
+    "marketing director",
+    "librarian",
+    "photographer",
+    "carpenter",
+    "civil engineer",
+    "dental hygienist",
+    "human resources officer",
+    "translator",
+    "financial advisor",
+    "web developer",
+    "police officer",
+    "postal clerk",
+    "farm worker",
+    "paralegal",
+    "insurance agent",
+    "pharmacist",
+]
+FIELD = re.compile(r"\{([PFSILCOANTMWZRJ])\}")
+KIND = {
+    "P": "PERSON",
+    "F": "PERSON",
+    "S": "PERSON",
+    "I": "PERSON",
+    "L": "LOCATION",
+    "R": "LOCATION",
+    "C": "LOCATION",
+    "O": "ORGANIZATION",
+    "A": "STREET_ADDRESS",
+    "W": "STREET_ADDRESS",
+    "N": "NRP",
+    "T": "TITLE",
+}
 
 
 @cache
 def _people() -> list[tuple[list[str], list[str]]]:
     names = wordlists.people()
-    heavy = [key for key in names if key.startswith("en")] * 4 + [key for key in names if key[:2] in ("de", "fr", "es", "it", "nl", "pt", "pl", "tr", "sv", "no", "da", "fi", "ru", "uk", "cs", "hu", "ro", "hr")]
+    heavy = [key for key in names if key.startswith("en")] * 4 + [
+        key
+        for key in names
+        if key[:2]
+        in ("de", "fr", "es", "it", "nl", "pt", "pl", "tr", "sv", "no", "da", "fi", "ru", "uk", "cs", "hu", "ro", "hr")
+    ]
     return [names[key] for key in [*names, *heavy]]
 
 
@@ -108,7 +170,9 @@ class Filler:
 
     def initials(self) -> str:
         one, two = self.random.choice("ABCDEFGHIJKLMNOPRSTVWZ"), self.random.choice("ABCDEFGHIJKLMNOPRSTVWZ")
-        return self.random.choice([f"{one}.{two}.", f"{one}. {two}.", f"{one}.", f"{one}. {self.last()}", f"{one}.{two}"])
+        return self.random.choice(
+            [f"{one}.{two}.", f"{one}. {two}.", f"{one}.", f"{one}. {self.last()}", f"{one}.{two}"]
+        )
 
     def city(self) -> str:
         names, weights, _, regions = _places()
@@ -123,7 +187,42 @@ class Filler:
     def organization(self) -> str:
         draw, last = self.random.random(), self.last
         word = lambda: self.random.choice(self.words).capitalize()  # noqa: E731
-        suffix = self.random.choice("Inc,Inc.,LLC,Ltd,Ltd.,GmbH,Corp,Corporation,Group,PLC,& Co.,and Sons,Partners,Bank,Software,Systems,Technologies,Labs,Media,Health,Energy,Foods,Airlines,Solutions,Analytics,Holdings,S.A.,AG,B.V.,Oy,AB,Limited".split(","))
+        suffix = self.random.choice(
+            [
+                "Inc",
+                "Inc.",
+                "LLC",
+                "Ltd",
+                "Ltd.",
+                "GmbH",
+                "Corp",
+                "Corporation",
+                "Group",
+                "PLC",
+                "& Co.",
+                "and Sons",
+                "Partners",
+                "Bank",
+                "Software",
+                "Systems",
+                "Technologies",
+                "Labs",
+                "Media",
+                "Health",
+                "Energy",
+                "Foods",
+                "Airlines",
+                "Solutions",
+                "Analytics",
+                "Holdings",
+                "S.A.",
+                "AG",
+                "B.V.",
+                "Oy",
+                "AB",
+                "Limited",
+            ]
+        )
         if draw < 0.22:
             return f"{last()} {suffix}"
         if draw < 0.32:
@@ -139,20 +238,114 @@ class Filler:
         if draw < 0.82:
             return f"{word()}{word()}"
         if draw < 0.9:
-            return self.random.choice([f"University of {self.city()}", f"{self.city()} University", f"{self.city()} Hospital", f"Bank of {self.city()}", f"{self.city()} District Court", f"{self.city()} Regional Court", f"Ministry of {word()}", f"{self.city()} City Council", f"{self.city()} FC", f"{self.city()} Police Department", f"Department of {word()}"])
+            return self.random.choice(
+                [
+                    f"University of {self.city()}",
+                    f"{self.city()} University",
+                    f"{self.city()} Hospital",
+                    f"Bank of {self.city()}",
+                    f"{self.city()} District Court",
+                    f"{self.city()} Regional Court",
+                    f"Ministry of {word()}",
+                    f"{self.city()} City Council",
+                    f"{self.city()} FC",
+                    f"{self.city()} Police Department",
+                    f"Department of {word()}",
+                ]
+            )
         if draw < 0.95:
             return "".join(self.random.choice("ABCDEFGHIKLMNOPRSTU") for _ in range(self.random.choice([2, 3, 3, 4])))
-        return self.random.choice("Google,Microsoft,Apple,Amazon,Facebook,Twitter,IBM,Toyota,BBC,CNN,Reuters,NASA,United Nations,UN,EU,NATO,World Bank,FBI,Walmart,Siemens,Nokia,Netflix,Oracle,Intel,Samsung,Sony,Shell,BP,HSBC,Barclays,Visa,Mastercard,Tesla,Boeing,Airbus,Uber".split(","))
+        return self.random.choice(
+            [
+                "Google",
+                "Microsoft",
+                "Apple",
+                "Amazon",
+                "Facebook",
+                "Twitter",
+                "IBM",
+                "Toyota",
+                "BBC",
+                "CNN",
+                "Reuters",
+                "NASA",
+                "United Nations",
+                "UN",
+                "EU",
+                "NATO",
+                "World Bank",
+                "FBI",
+                "Walmart",
+                "Siemens",
+                "Nokia",
+                "Netflix",
+                "Oracle",
+                "Intel",
+                "Samsung",
+                "Sony",
+                "Shell",
+                "BP",
+                "HSBC",
+                "Barclays",
+                "Visa",
+                "Mastercard",
+                "Tesla",
+                "Boeing",
+                "Airbus",
+                "Uber",
+            ]
+        )
 
     def street(self) -> str:
         name = self.random.choice([self.last(), self.last(), self.city(), self.random.choice(self.words).capitalize()])
-        form = self.random.choice(["{} Street", "{} St", "{} Road", "{} Rd.", "{} Avenue", "{} Ave", "{} Lane", "{} Drive", "{} Dr", "{} Way", "{} Court", "{} Blvd", "Rue {}", "Rue de {}", "Via {}", "Calle {}", "{}strasse", "{}weg", "{}gasse", "{}straße", "{} utca", "ul. {}", "{}gatan", "{}vej", "{}gata", "{} Close", "{} Terrace", "Piazza {}", "Plaza {}", "{} Square", "Avenida {}", "Rua {}", "{}laan", "{}straat", "{} Parkway", "{} Crescent"])
+        form = self.random.choice(
+            [
+                "{} Street",
+                "{} St",
+                "{} Road",
+                "{} Rd.",
+                "{} Avenue",
+                "{} Ave",
+                "{} Lane",
+                "{} Drive",
+                "{} Dr",
+                "{} Way",
+                "{} Court",
+                "{} Blvd",
+                "Rue {}",
+                "Rue de {}",
+                "Via {}",
+                "Calle {}",
+                "{}strasse",
+                "{}weg",
+                "{}gasse",
+                "{}straße",
+                "{} utca",
+                "ul. {}",
+                "{}gatan",
+                "{}vej",
+                "{}gata",
+                "{} Close",
+                "{} Terrace",
+                "Piazza {}",
+                "Plaza {}",
+                "{} Square",
+                "Avenida {}",
+                "Rua {}",
+                "{}laan",
+                "{}straat",
+                "{} Parkway",
+                "{} Crescent",
+            ]
+        )
         return form.format(name)
 
     def address(self) -> str:
         number, draw = str(self.random.randint(1, 99999 if self.random.random() < 0.3 else 400)), self.random.random()
         street = self.street()
-        flat = self.random.choice(["Apt. {}", "Suite {}", "Unit {}", "Flat {}", "Floor {}", "Apt {}", "#{}"]).format(self.random.randint(1, 999))
+        flat = self.random.choice(["Apt. {}", "Suite {}", "Unit {}", "Flat {}", "Floor {}", "Apt {}", "#{}"]).format(
+            self.random.randint(1, 999)
+        )
         if draw < 0.4:
             return f"{number} {street}"
         if draw < 0.65:
@@ -167,13 +360,29 @@ class Filler:
             return f"P.O. Box {self.random.randint(1, 9999)}"
         return f"{flat} {number} {street}"
 
+    def _job(self) -> str:
+        job = self.random.choice(JOBS)
+        return self.random.choice([job, job.capitalize(), job.title()])
+
     def draw(self, field: str) -> str:
         """A value for one field of a template."""
         r = self.random
         makers: dict[str, Callable[[], str]] = {
-            "P": self.person, "F": self.first, "S": self.last, "I": self.initials, "L": self.city, "C": self.country,
-            "R": lambda: r.choice(_places()[3]) if r.random() < 0.6 else "".join(r.choice("ACDILMNOPRSTVWXY") for _ in "12"), "O": self.organization, "A": self.address, "W": self.street,
-            "N": lambda: r.choice(wordlists.NATIONALITIES), "Z": lambda: str(r.randint(10000, 99999)),
+            "P": self.person,
+            "F": self.first,
+            "S": self.last,
+            "I": self.initials,
+            "L": self.city,
+            "C": self.country,
+            "J": self._job,
+            "R": lambda: (
+                r.choice(_places()[3]) if r.random() < 0.6 else "".join(r.choice("ACDILMNOPRSTVWXY") for _ in "12")
+            ),
+            "O": self.organization,
+            "A": self.address,
+            "W": self.street,
+            "N": lambda: r.choice(wordlists.NATIONALITIES),
+            "Z": lambda: str(r.randint(10000, 99999)),
             "T": lambda: r.choice(["Mr.", "Mrs.", "Ms.", "Dr.", "Miss", "Prof.", "Professor", "Mr.", "Ms.", "Mrs."]),
             "M": lambda: r.choice(["Mr", "Mrs", "Ms", "Dr", "Professor", "Judge"]),
         }
@@ -231,12 +440,20 @@ def _other(value: str, label: str, filler: Filler) -> str:
         rest = len(words) - titled
         if any(len(word.rstrip(".")) == 1 for word in words):
             return lead + (filler.initials() if rest == 1 else filler.person())
-        name = filler.person() if rest >= 2 else (filler.last() if titled else filler.random.choice([filler.first, filler.last])())
+        name = (
+            filler.person()
+            if rest >= 2
+            else (filler.last() if titled else filler.random.choice([filler.first, filler.last])())
+        )
         return lead + (name.upper() if value.isupper() and len(value) > 3 else name)
     if label == "LOCATION":
         return value if len(words) > 3 else filler.country() if filler.random.random() < 0.25 else filler.city()
     if label == "STREET_ADDRESS":
-        return filler.address() if any(char.isdigit() for char in value) and not value.isdigit() and len(words) > 1 else value
+        return (
+            filler.address()
+            if any(char.isdigit() for char in value) and not value.isdigit() and len(words) > 1
+            else value
+        )
     if label == "NRP":
         return filler.random.choice(wordlists.NATIONALITIES)
     return value if filler.random.random() < 0.5 else filler.organization()
