@@ -122,7 +122,8 @@ def test_facts_become_figures_and_nothing_is_lost() -> None:
         ("sensitive values", True), ("rows", False), ("leaves the boundary", True),
     ]  # fmt: skip
     assert shown.classes == (DataClass("EMAIL_ADDRESS", None), DataClass("PERSON", None))
-    assert shown.rest == (("destination", '"s3://x\\u{202e}"'), ("tables", '["a"]'))
+    assert shown.rest == (("destination", '"s3://x\\u{202e}"'),)
+    assert shown.lists == (("tables", ("a",)),)
     assert shown.scanned is True
 
 

@@ -49,11 +49,15 @@ class DataClass:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the lens found. `scanned` is `None` where it says nothing of findings; `rest` is shown as text."""
+    """What the lens found.
+
+    `scanned` is `None` where it says nothing of findings; `lists` hold names such as columns; `rest` is shown as text.
+    """
 
     figures: tuple[Figure, ...]
     classes: tuple[DataClass, ...]
     scanned: bool | None
+    lists: tuple[tuple[str, tuple[str, ...]], ...]
     rest: tuple[tuple[str, str], ...]
 
 
@@ -62,6 +66,7 @@ def found(rows: Iterable[tuple[str, str]]) -> Found:
     figures: list[Figure] = []
     classes: tuple[DataClass, ...] = ()
     scanned: bool | None = None
+    lists: list[tuple[str, tuple[str, ...]]] = []
     rest: list[tuple[str, str]] = []
     for label, shown in rows:
         value = _parse(shown)
@@ -75,9 +80,11 @@ def found(rows: Iterable[tuple[str, str]]) -> Found:
                 figures.insert(0, Figure(shown_count, "sensitive values", loud=count > 0))
         elif (figure := _figure(label, value)) is not None:
             figures.append(figure)
+        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
+            lists.append((label, tuple(value)))
         else:
             rest.append((label, shown))
-    return Found(tuple(figures), classes, scanned, tuple(rest))
+    return Found(tuple(figures), classes, scanned, tuple(lists), tuple(rest))
 
 
 def _figure(label: str, value: object) -> Figure | None:

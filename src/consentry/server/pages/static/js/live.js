@@ -46,9 +46,7 @@ async function look() {
   if (!shown) return;
   const before = idsIn(shown), after = idsIn(list);
   for (const item of shown.querySelectorAll(".item")) {
-    if (after.includes(item.dataset.id)) continue;
-    item.setAttribute("data-gone", "");
-    item.querySelector("[data-item-left]").textContent = "decided";
+    item.toggleAttribute("data-gone", !after.includes(item.dataset.id));
   }
   const added = after.filter((id) => !before.includes(id)).length;
   fresh = list;
