@@ -12,6 +12,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -47,7 +48,9 @@ Duration = Annotated[int, BeforeValidator(_duration)]
 class Section(BaseModel):
     """A table of the settings file."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
+    )
 
 
 class ServerSettings(Section):
@@ -91,7 +94,7 @@ class LedgerSettings(Section):
     origin: str = "consentry.local/ledger"
     """The log's name in its checkpoints and keys; choose it once, like `example.com/consentry`."""
     key: str | None = None
-    """Where the signing key is: `file:PATH` or `env:NAME`. Without it, a file in the data directory."""
+    """Where the signing key is: `file:PATH`. Without it, a file in the data directory."""
     keeper: str | None = None
     """Where the last checkpoint is kept outside the database: `file:PATH`. Without it, a file in the data directory."""
 
@@ -281,8 +284,17 @@ def load(
         raise InvalidSettings(_explain(error)) from None
 
 
-def describe() -> Iterator[tuple[str, str]]:
-    """Every key with its default as written in a file; what docs/settings.md must list."""
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting for the reader: its dotted name, its default as it is written in a file, what it means."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+def describe() -> Iterator[Key]:
+    """Every key; what docs/settings.md must list."""
     yield from _keys(Settings, "")
 
 
@@ -373,13 +385,13 @@ def _explain(error: ValidationError) -> str:
     return f"`{key}`: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
+def _keys(model: type[BaseModel], prefix: str) -> Iterator[Key]:
     for name, field in model.model_fields.items():
         if name == "data_dir":
             continue
         inner, shape = _inner(field.annotation)
         if inner is None:
-            yield f"{prefix}{name}", _written(field.default)
+            yield Key(f"{prefix}{name}", _written(field.default), " ".join((field.description or "").split()))
         else:
             yield from _keys(inner, f"{prefix}{name}" + {"one": ".", "table": ".NAME.", "list": "[]."}[shape])
 
