@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from consentry.actions import Json
-from consentry.cli.output import AsJson, document, moment, plain, say, table, tell
+from consentry.cli.output import AsJson, document, moment, plain, say, span_ms, table, tell
 
 BOUNDS = ("equals", "one_of", "at_most", "prefix")
 
@@ -69,7 +69,6 @@ def create(
 ) -> None:
     """Consent beforehand to a bounded family of actions: one actor, operation and resource, counted, for a time."""
     from consentry.cli import api
-    from consentry.policy.annotations import duration
 
     with api.connect() as server:
         pattern: dict[str, Json] = {
@@ -85,7 +84,12 @@ def create(
             return
         if sys.stdin.isatty():
             typer.confirm("create it?", abort=True, err=True)
-        body: dict[str, Json] = {"pattern": pattern, "uses": uses, "expires_ms": duration(expires), "reason": reason}
+        body: dict[str, Json] = {
+            "pattern": pattern,
+            "uses": uses,
+            "expires_ms": span_ms(expires, "--expires"),
+            "reason": reason,
+        }
         grant = server.post("/v1/grants", body)
     document(grant) if as_json else say(f"{grant['id']} holds until {moment(grant['expires_at'])}")
 

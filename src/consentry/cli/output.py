@@ -55,3 +55,14 @@ def moment(value: Json) -> str:
     else:
         return "-"
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def span_ms(text: str, option: str) -> int:
+    """`30s`, `15m`, `2h`, `7d` in milliseconds. Raises `InvalidInput` naming the option."""
+    from consentry.errors import InvalidInput
+    from consentry.policy.annotations import Malformed, duration
+
+    try:
+        return duration(text)
+    except Malformed:
+        raise InvalidInput(f"`{option}` must read like 30s, 15m, 2h or 7d") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -139,7 +140,7 @@ def run(argv: Sequence[str]) -> int:
         _complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (nobody reads any more; exit quietly)
+        _hush()
         return FAILED
     except Exception as error:
         if os.environ.get("CONSENTRY_DEBUG"):
@@ -152,6 +153,14 @@ def run(argv: Sequence[str]) -> int:
 def exit_code(error: ConsentryError) -> int:
     """3 denied, 4 expired, 2 where the input was at fault, else 1."""
     return _EXIT_BY_CODE.get(error.code, USAGE if error.status == 400 else FAILED)
+
+
+def _hush() -> None:
+    """Nobody reads any more: what is still buffered goes nowhere, and exiting says nothing."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _complain(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consentry.cli.output import tell
+from consentry.cli.output import span_ms, tell
 
 if TYPE_CHECKING:
     from consentry.client.model import Decision
@@ -50,7 +50,6 @@ def run(
     from consentry.cli import api
     from consentry.cli.shell import Chosen, Command, perform
     from consentry.client import Consentry
-    from consentry.policy.annotations import duration
 
     chosen = Chosen(tuple(env or ()), tuple(secret_env or ()), tuple(operand or ()), stdin, in_place)
     bound = Command.bind(command, chosen)
@@ -62,7 +61,7 @@ def run(
             arguments=bound.arguments,
             operands=bound.operands,
             reason=reason,
-            wait_s=duration(wait) / 1000,
+            wait_s=span_ms(wait, "--wait") / 1000,
         )
         with admission as claim:
             code = perform(bound, claim)

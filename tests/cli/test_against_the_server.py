@@ -1,0 +1,255 @@
+"""Commands against a whole server: sessions, deciding, and running a command that was consented to."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consentry import Consentry
+from consentry.cli import saved
+from consentry.cli.root import run
+from consentry.client import Decision
+from consentry.demo.people import Someone
+
+House = Any  # of tests/conftest.py
+
+
+@pytest.fixture
+def at(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Sit down as somebody."""
+    monkeypatch.setenv("CONSENTRY_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("CONSENTRY_URL", house.url)
+    monkeypatch.delenv("CONSENTRY_TOKEN", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def sit(who: str) -> None:
+        monkeypatch.setenv("CONSENTRY_TOKEN", house.tokens[who])
+
+    return sit
+
+
+def pending(house: House, to: str) -> Decision:
+    with Consentry(house.url, house.tokens["agent"]) as gate:
+        return gate.submit("dataset.export", resource="customers", arguments={"to": to})
+
+
+def test_sign_in_keeps_the_session_for_its_owner_only(
+    house: House, at: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Someone(house.url, house.tokens["admin"]) as admin:
+        link = admin.invite("joon@example.org", "Joon").link
+    assert run(["login", link]) == 0
+    assert "signed in" in capsys.readouterr().out
+    file = tmp_path / "config" / "session.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert run(["whoami", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["email"] == "joon@example.org"
+    assert run(["login", link]) == 1, "a link works once"
+    capsys.readouterr()
+    file.chmod(0o644)
+    assert run(["whoami"]) == 2
+    assert "can be read by others" in capsys.readouterr().err
+    file.chmod(0o600)
+    token = json.loads(file.read_text())["token"]
+    assert run(["logout"]) == 0
+    assert not file.exists()
+    with Someone(house.url, token) as nobody, pytest.raises(Exception, match="sign in again"):
+        nobody.get("/v1/sessions/current")
+
+
+def test_a_session_is_not_sent_to_another_server(
+    house: House, at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved.save(saved.Saved(house.url, house.tokens["joon"]))
+    monkeypatch.setenv("CONSENTRY_URL", "http://127.0.0.1:9")
+    assert run(["whoami"]) == 1
+    assert "nobody is signed in at `http://127.0.0.1:9`" in capsys.readouterr().err
+
+
+def test_a_steward_approves_what_was_shown(
+    house: House, at: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = str(pending(house, "cli approves").request_id)
+    at("joon")
+    assert run(["requests", "list", "--mine"]) == 0
+    assert request in capsys.readouterr().out
+    assert run(["requests", "show", request, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["shown_digest"]
+    assert run(["requests", "approve", request, "--reason", "ok", "--shown", "00" * 32]) == 1
+    assert "[stale_view]" in capsys.readouterr().err
+    assert run(["requests", "approve", request, "--reason", "ok", "--shown", shown]) == 0
+    assert "approved" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("who", "code"), [("mara", "not_eligible"), ("agent", "not_allowed")])
+def test_a4_the_command_line_refuses_whom_the_api_refuses(
+    house: House, at: Callable[[str], None], capsys: pytest.CaptureFixture[str], who: str, code: str
+) -> None:
+    request = str(pending(house, f"{who} tries").request_id)
+    at(who)
+    assert run(["requests", "approve", request, "--reason", "mine"]) == 1
+    assert f"[{code}]" in capsys.readouterr().err
+
+
+def test_d6_what_a_request_says_cannot_steer_the_terminal(
+    house: House, at: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = str(pending(house, "\x1b[2Japproved\u202e \u200b").request_id)
+    at("joon")
+    for words in (["requests", "show", request], ["requests", "list"]):
+        assert run(words) == 0
+        out = capsys.readouterr().out
+        assert not {"\x1b", "\u202e", "\u200b"} & set(out)
+
+
+def test_what_is_typed_cannot_lead_to_another_path(
+    at: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at("admin")
+    for words in (["requests", "show", "../people"], ["people", "disable", "../../sessions/current"]):
+        assert run(words) == 1
+        assert "[" in capsys.readouterr().err
+
+
+# Running a command.
+
+
+def consent(house: House, verdict: str = "approve", before: Callable[[], object] = lambda: None) -> threading.Thread:
+    """Decide the next pending `shell.exec`, from a thread of its own."""
+
+    def decide() -> None:
+        pause = threading.Event()
+        with Someone(house.url, house.tokens["admin"]) as admin:
+            for _ in range(300):
+                page = admin.get("/v1/requests?state=pending&operation=shell.exec")["items"]
+                for one in page:  # type: ignore[union-attr]
+                    before()
+                    admin.vote(str(one["id"]), verdict, "as shown")  # type: ignore[index, call-overload]
+                    return
+                pause.wait(0.1)
+
+    thread = threading.Thread(target=decide)
+    thread.start()
+    return thread
+
+
+def consentry(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "consentry", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+
+
+def test_a_command_runs_once_with_what_was_bound(house: House, at: Callable[[str], None], tmp_path: Path) -> None:
+    at("agent")
+    script = Path("greet.sh")
+    script.write_text('#!/bin/sh\necho "hello $1 $COLOUR $LEAK $(cat "$2")" >> "$3"\n')
+    script.chmod(0o755)
+    Path("note.txt").write_text("from the note")
+    out = tmp_path / "out.txt"
+    deciding = consent(house)
+    environment = {**os.environ, "COLOUR": "blue", "LEAK": "must not be passed"}
+    words = ["--reason", "greet", "--env", "COLOUR", "--", "./greet.sh", "you", "note.txt", str(out)]
+    done = consentry("run", *words, env=environment)
+    deciding.join()
+    assert done.returncode == 0, done.stderr
+    assert "waiting for consent: http" in done.stderr
+    assert out.read_text() == "hello you blue  from the note\n"
+
+
+def test_b1_a_script_rewritten_while_people_thought_does_not_run(
+    house: House, at: Callable[[str], None], tmp_path: Path
+) -> None:
+    at("agent")
+    out = tmp_path / "out.txt"
+    script = Path("greet.sh")
+    script.write_text(f"echo good > {out}\n")
+    path = script.absolute()
+    deciding = consent(house, before=lambda: path.write_text(f"echo evil > {out}\n"))
+    done = consentry("run", "--", "sh", "greet.sh")
+    deciding.join()
+    assert done.returncode == 3
+    assert "[operand_changed]" in done.stderr
+    assert not out.exists()
+
+
+def test_a_denied_command_does_not_run(house: House, at: Callable[[str], None], tmp_path: Path) -> None:
+    at("agent")
+    deciding = consent(house, "deny")
+    done = consentry("run", "--", "touch", str(tmp_path / "ran"))
+    deciding.join()
+    assert done.returncode == 3
+    assert "as shown" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_command_that_fails_is_recorded_so(house: House, at: Callable[[str], None]) -> None:
+    at("agent")
+    deciding = consent(house)
+    done = consentry("run", "--", "sh", "-c", "exit 7")
+    deciding.join()
+    assert done.returncode == 1
+    assert "the command ended with 7" in done.stderr
+    with Someone(house.url, house.tokens["agent"]) as agent:
+        newest = agent.get("/v1/actions?operation=shell.exec&limit=1")["items"][0]  # type: ignore[index]
+    assert newest["state"] == "failed"  # type: ignore[index, call-overload]
+    assert newest["outcome"]["summary"] == "exit 7"  # type: ignore[index, call-overload]
+
+
+def test_standard_input_is_pinned_and_passed_on(house: House, at: Callable[[str], None], tmp_path: Path) -> None:
+    at("agent")
+    deciding = consent(house)
+    done = consentry("run", "--stdin", "--", "tee", str(tmp_path / "copy"), input="select 1")
+    deciding.join()
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "copy").read_text() == "select 1"
+
+
+def test_waiting_that_runs_out_is_4(at: Callable[[str], None]) -> None:
+    at("agent")
+    done = consentry("run", "--wait", "1s", "--", "true")
+    assert done.returncode == 4
+    assert "[still_pending]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--", "no-such-program"], ["--env", "NO_SUCH_VARIABLE", "--", "true"], ["--wait", "soon", "--", "true"]],
+    ids=["program", "variable", "duration"],
+)
+def test_what_cannot_be_bound_is_wrong_usage(at: Callable[[str], None], words: list[str]) -> None:
+    at("agent")
+    done = consentry("run", *words)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_log_is_served_to_auditors(house: House, at: Callable[[str], None], tmp_path: Path) -> None:
+    bundle = tmp_path / "log"
+    assert run(["ledger", "export", str(bundle), "--data", str(house.data), "--config", str(house.config)]) == 0
+    for source in ([str(bundle)], ["--data", str(house.data), "--config", str(house.config)]):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "consentry", "ledger", "serve", "--port", "0", *source],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdout is not None
+        url = child.stdout.readline().split()[-1].removesuffix("/checkpoint")
+        try:
+            with Someone(url, "") as anybody:
+                assert anybody.raw("/checkpoint").startswith(b"consentry.local/ledger\n")
+                assert b"consentry.local" in anybody.raw("/key")
+                with pytest.raises(Exception, match="404"):
+                    anybody.raw("/tile/../ledger.key")
+        finally:
+            child.terminate()
+            child.wait(20)
+            child.stdout.close()
