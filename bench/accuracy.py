@@ -1,4 +1,4 @@
-"""Accuracy on the benchmark data, with Presidio in the same run where `CONSENTRY_PEERS_PYTHON` names its interpreter."""
+"""Accuracy on the benchmark data, with Presidio beside it where `CONSENTRY_PEERS_PYTHON` names its interpreter."""
 
 from __future__ import annotations
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-import peer
-import shared
 from rich.console import Console
 from rich.table import Table as Grid
-from scoring import Counts, Span, Table
 
+import peer
+import shared
 from consentry.sanitize import Context, Engine, Sanitizer
 from consentry.sanitize.patterns.detector import PatternDetector
+from scoring import Counts, Span, Table
 
 SETS = ("synth_v2_dev", "generated_large_dev")
 STRUCTURED = (

@@ -1,6 +1,7 @@
 """Presidio's patterns over texts; run by an interpreter that has `bench/peers.txt` installed.
 
-Reads one JSON document from standard input, `{"job": "patterns" | "cases" | "time", …}`, and writes one to standard output.
+Reads one JSON document from standard input, `{"job": "patterns" | "cases" | "time", …}`, and writes one to standard
+output.
 No NLP model is loaded: the tokens come from a blank pipeline, so context words work and names are not looked for.
 """
 
@@ -60,10 +61,12 @@ def engine(every: bool) -> AnalyzerEngine:
     if every:
         for name in predefined_recognizers.__all__:
             made = getattr(predefined_recognizers, name)
-            if isinstance(made, type) and any(base.__name__ in ("PatternRecognizer", "LocalRecognizer") for base in made.__mro__[1:]):
+            if isinstance(made, type) and any(
+                base.__name__ in ("PatternRecognizer", "LocalRecognizer") for base in made.__mro__[1:]
+            ):
                 try:
                     one = made(supported_language="en")
-                except Exception:  # noqa: S112 - a recognizer that needs a model or a service
+                except Exception:  # a recognizer that needs a model or a service
                     continue
                 if not {entity for other in registry.recognizers for entity in other.supported_entities}.issuperset(
                     one.supported_entities

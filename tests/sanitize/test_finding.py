@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +57,7 @@ FINDINGS = st.lists(
 @given(FINDINGS, st.randoms())
 def test_what_stands_is_disjoint_ordered_and_the_same_for_any_order(findings: list[Finding], random: object) -> None:
     kept = resolve(findings, 50)
-    assert all(left.end <= right.start for left, right in zip(kept, kept[1:], strict=False))
+    assert all(left.end <= right.start for left, right in pairwise(kept))
     shuffled = list(findings)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert resolve(shuffled, 50) == kept

@@ -16,7 +16,7 @@ AFTER = 28
 """Characters before and after a match in which a word counts."""
 
 _WORD = re.compile(r"[^\W_]+")
-_LAST = re.compile(r"[^\W\d_]+\.?$")
+_LAST = re.compile(r"(?<!\w)([^\W\d_]+)\.?[ ,(]{1,2}$")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
 
@@ -36,10 +36,9 @@ def near(text: str, start: int, end: int) -> frozenset[str]:
 
 
 def word_before(text: str, start: int) -> str:
-    """The lower-cased word that ends right before `start`, with at most blanks, commas and brackets between."""
-    before = text[max(0, start - 20) : start].rstrip(" ,(")
-    found = _LAST.search(before)
-    return found[0].rstrip(".").lower() if found else ""
+    """The lower-cased word right before `start`, with one or two blanks, commas or brackets between."""
+    found = _LAST.search(text[max(0, start - 24) : start])
+    return found[1].lower() if found else ""
 
 
 def _drop_first_part(before: str) -> str:

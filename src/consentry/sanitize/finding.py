@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice
 from operator import attrgetter
 
 from consentry.sanitize import entities
@@ -56,19 +56,28 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
             raise ValueError(f"the detector `{one.detector}` reported a span outside the text")
     if len(found) < 2:
         return found
-    if _disjoint(found):
-        return found
+    found.sort(key=_PLACE)
+    kept: list[Finding] = []
+    group = [found[0]]
+    reach = found[0].end
+    for one in islice(found, 1, None):
+        if one.start >= reach:
+            kept += group if len(group) == 1 else _strongest(group)
+            group = []
+        group.append(one)
+        reach = max(reach, one.end)
+    kept += group if len(group) == 1 else _strongest(group)
+    return kept
+
+
+def _strongest(group: list[Finding]) -> list[Finding]:
+    """The findings that stand among some that hang together."""
     kept: list[Finding] = []
     starts: list[int] = []
-    for one in sorted(found, key=_strength):
+    for one in sorted(group, key=_strength):
         at = bisect_left(starts, one.end)
         if at and kept[at - 1].end > one.start:
             continue
         starts.insert(at, one.start)
         kept.insert(at, one)
     return kept
-
-
-def _disjoint(found: list[Finding]) -> bool:
-    found.sort(key=_PLACE)
-    return all(left.end <= right.start for left, right in pairwise(found))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 
 INVISIBLE = (
@@ -71,8 +71,6 @@ def fold(text: str) -> tuple[str, bool]:
     A run of look-alike letters is replaced only where it touches a Latin letter, a digit or an `@`: words of another
     script stay as they are.
     """
-    simple = _simple()
-    lookalikes, alike = _lookalikes()
     parts: list[str] = []
     done, hidden = 0, False
     for run in _STRANGE.finditer(text.encode("ascii", "replace")):
@@ -80,10 +78,18 @@ def fold(text: str) -> tuple[str, bool]:
         strange = text[start:end]
         if strange in _HARMLESS or strange.isascii():
             continue
-        hidden = hidden or invisible().search(strange) is not None
         touches = text[end : end + 1] in _LATIN or text[start - 1 : start] in _LATIN_OR_DOT
-        plain = strange.translate(lookalikes if touches and alike.fullmatch(strange) else simple)
-        if plain != strange:
+        plain, hides = _folded(strange, touches)
+        hidden = hidden or hides
+        if plain is not None:
             parts += (text[done:start], plain)
             done = end
     return "".join((*parts, text[done:])) if parts else text, hidden
+
+
+@lru_cache(maxsize=4096)
+def _folded(strange: str, touches_latin: bool) -> tuple[str | None, bool]:
+    """What stands for a run beyond ASCII (None: itself), and whether it holds invisible characters."""
+    lookalikes, alike = _lookalikes()
+    plain = strange.translate(lookalikes if touches_latin and alike.fullmatch(strange) else _simple())
+    return plain if plain != strange else None, invisible().search(strange) is not None

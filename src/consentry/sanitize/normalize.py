@@ -8,11 +8,12 @@ Views of escapes and base64 hold only the surroundings of what was decoded, join
 from __future__ import annotations
 
 import binascii
-import html
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from html.entities import html5
+from typing import NamedTuple
 
 from consentry.sanitize.folding import fold, invisible
 from consentry.sanitize.patterns.pattern import SEPARATOR
@@ -30,14 +31,13 @@ _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", '"': '"', "/": "/
 _UNPRINTABLE = bytes(range(9)) + bytes(range(14, 32)) + b"\x7f"
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """From `at` on, each `unit` characters of the view stand for `wide` characters of what it is a view of."""
 
     at: int
     origin: int
-    unit: int = 1
-    wide: int = 1
+    unit: int
+    wide: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,14 @@ def unescaped(base: View) -> View | None:
     done = -1
     for escape in escapes:
         start, end = escape.span()
-        if done < 0 or start - done > 2 * _AROUND or SEPARATOR in text[done:start]:
-            _close(writer, text, done)
-            done = _left(text, start, max(done, 0))
-        writer.add(text[done:start], done)
-        _decode(writer, escape[0], start)
+        if start > done:
+            if done < 0 or start - done > 2 * _AROUND or text.find(SEPARATOR, done, start) >= 0:
+                _close(writer, text, done)
+                done = _left(text, start, max(done, 0))
+            writer.add(text[done:start], done)
+        elif start < done:
+            continue  # inside an escape of another kind
+        writer.add(*_decode(escape[0], start))
         done = end
     _close(writer, text, done)
     return writer.view(base)
@@ -129,28 +132,27 @@ def _close(writer: _Writer, text: str, done: int) -> None:
         writer.add(SEPARATOR, done)
 
 
-def _decode(writer: _Writer, escape: str, start: int) -> None:
+def _decode(escape: str, start: int) -> tuple[str, int, int, int]:
+    """What an escape (or a run of them) says, where it began, and how many characters each one took."""
     if escape[0] == "%":
-        writer.add(bytes.fromhex(escape.replace("%", "")).decode("latin-1"), start, 1, 3)
-    elif escape[0] == "&":
-        decoded = html.unescape(escape)
-        writer.add(
-            fold(decoded)[0][:1] if decoded != escape else escape, start, 1, len(escape) if decoded != escape else 1
-        )
-    elif escape[1] == "u":
-        points = bytes.fromhex(escape.replace("\\u", ""))
-        writer.add(
-            fold(points.decode("utf-16-be", "replace"))[0] if _plain_plane(points) else "?" * (len(points) // 2),
-            start,
-            1,
-            6,
-        )
+        return bytes.fromhex(escape.replace("%", "")).decode("latin-1"), start, 1, 3
+    if escape[0] == "&":
+        said = _entity(escape)
+        return (escape, start, 1, 1) if said is None else (said, start, 1, len(escape))
+    if escape[1] == "u":
+        said = escape.encode("ascii").decode("unicode_escape")
+        return said if said.isascii() else fold(said)[0], start, 1, 6
+    return _SHORT[escape[1]], start, 1, 2
+
+
+def _entity(escape: str) -> str | None:
+    """The one character that an HTML entity stands for."""
+    if escape[1] == "#":
+        point = int(escape[3:-1], 16) if escape[2] in "xX" else int(escape[2:-1])
+        said = chr(point) if point < 0x110000 else "?"
     else:
-        writer.add(_SHORT[escape[1]], start, 1, 2)
-
-
-def _plain_plane(points: bytes) -> bool:
-    return not any(0xD8 <= high <= 0xDF for high in points[::2])
+        said = html5.get(escape[1:], "")[:1]
+    return (said if said.isascii() else fold(said)[0]) or None
 
 
 def decoded(base: View, runs: Iterable[tuple[int, int]]) -> View | None:

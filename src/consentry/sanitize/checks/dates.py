@@ -7,6 +7,7 @@ import re
 from consentry.sanitize.checks.calendar import day_of_month
 
 _FIGURES = re.compile(r"\d+")
+_SHORT_FIGURE = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
 
 
 def _year(year: int) -> bool:
@@ -41,6 +42,5 @@ def two_figures(text: str) -> bool:
 
 def named_month(text: str) -> bool:
     """A day that some month has beside the month's name."""
-    figures = _FIGURES.findall(text)
-    short = [int(figure) for figure in figures if len(figure) <= 2]
-    return not short or 1 <= short[0] <= 31
+    day = _SHORT_FIGURE.search(text)
+    return day is None or 1 <= int(day[0]) <= 31

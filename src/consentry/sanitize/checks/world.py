@@ -1,8 +1,9 @@
 """Identifiers of other countries.
 
-Sources: Australia, ABR and ATO check digits, Services Australia (Medicare); Canada, Luhn (SIN); India, UIDAI (Verhoeff),
-Income Tax Department (PAN); Korea, Resident Registration Act and NTS (BRN); Singapore, ICA (NRIC, FIN) and ACRA (UEN);
-Thailand, DOPA; Türkiye, NVİ; South Africa, Identification Act; Nigeria, NIMC; Philippines, BIR; Brazil, Receita Federal.
+Sources: Australia, ABR and ATO check digits, Services Australia (Medicare); Canada, Luhn (SIN); India, UIDAI
+(Verhoeff), Income Tax Department (PAN); Korea, Resident Registration Act and NTS (BRN); Singapore, ICA (NRIC, FIN)
+and ACRA (UEN); Thailand, DOPA; Türkiye, NVİ; South Africa, Identification Act; Nigeria, NIMC; Philippines, BIR;
+Brazil, Receita Federal.
 """
 
 from __future__ import annotations

@@ -77,6 +77,7 @@ class PatternDetector:
         self, view: View, keys_at: Callable[[int], Words], found: list[Finding], wrapped: list[tuple[int, int]]
     ) -> None:
         text, floor, name = view.text, self._floor, self.name
+        moved = bool(view.pieces) or view.outer is not None
         for pattern, match in self._matcher.matches(text):
             if pattern is tables.BASE64:
                 wrapped.append(match.span())
@@ -95,8 +96,9 @@ class PatternDetector:
             if pattern.lift and score + pattern.lift >= floor and self._supported(view, start, end, pattern, keys_at):
                 score, kind = min(_MOST, score + pattern.lift), kind + 2
             if score >= floor:
-                origin = view.span(start, end)
-                found.append(Finding(pattern.type, *origin, score, name, reasons[kind], pattern.subtype))
+                if moved:
+                    start, end = view.span(start, end)
+                found.append(Finding(pattern.type, start, end, score, name, reasons[kind], pattern.subtype))
 
     def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys_at: Callable[[int], Words]) -> bool:
         words = self._words[pattern.id]

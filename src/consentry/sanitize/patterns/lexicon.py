@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-_PHONE = """phone phones telephone tel mobile cell cellphone fax call calling called dial contact desk office whatsapp sms
-hotline landline ring telefon telefone telefono teléfono téléphone tél móvil movil celular handy mob mobil phonenumber
-voicemail pager messages message texting reach home"""
+_PHONE = """
+phone phones telephone tel mobile cell cellphone fax call calling called dial contact desk office whatsapp sms
+hotline landline ring telefon telefone telefono teléfono téléphone tél móvil movil celular handy mob mobil
+phonenumber voicemail pager messages message texting reach home
+"""
 _PASSPORT = "passport passports passportno passport_no reisepass pasaporte passaporto passeport travel"
 _TAX = "tax taxpayer tin steuer fiscal vat"
 
@@ -26,7 +28,9 @@ _TABLE = {
     timestamp year""",
     "AGE": "age",
     "GENDER": "gender sex",
-    "POSTAL_CODE": "zip zipcode postcode postal plz postleitzahl",
+    "STREET_ADDRESS": """address addresses addr lives live living located office offices street meet return resides
+    reside residence corner home house apt suite shipping billing deliver delivered arrived moved user""",
+    "POSTAL_CODE": "address apt suite street zip zipcode postcode postal plz postleitzahl",
     "US_SSN": "ssn ssns social socialsecurity ss",
     "US_ITIN": f"itin individual {_TAX}",
     "US_PASSPORT": f"{_PASSPORT} document",

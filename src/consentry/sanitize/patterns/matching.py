@@ -20,10 +20,13 @@ from consentry.sanitize.patterns.pattern import Pattern
 if TYPE_CHECKING:
     from consentry.sanitize.patterns.vector import Trigger, VectorPass
 
-_AROUND = 28
+_AROUND = 32
 _MERGE = 256
-_DIGITS = re.compile(rb"[0-9](?:[^0-9]{0,%d}+[0-9])*+" % (2 * _AROUND))
-"""Digits of which none is further from the next than two windows reach."""
+_FEW = 8
+"""Triggers that compile faster than a file is worth."""
+_DIGIT = re.compile(rb"[0-9]")
+_GAP = re.compile(rb"[0-9][^0-9]{%d,}+" % (2 * _AROUND + 1))
+"""A digit and so much without one after it that two windows do not touch."""
 
 Match = tuple[Pattern, "re.Match[str]"]
 
@@ -77,11 +80,15 @@ class VectorMatcher:
 
 def _windows(data: bytes) -> list[tuple[int, int]]:
     """The stretches of text around digits, merged where they touch."""
-    length = len(data)
-    found = [(match.start() - _AROUND, match.end() + _AROUND) for match in _DIGITS.finditer(data)]
-    if found:
-        found[0] = max(0, found[0][0]), found[0][1]
-        found[-1] = found[-1][0], min(length, found[-1][1])
+    first = _DIGIT.search(data)
+    if first is None:
+        return []
+    found, start, length = [], first.start(), len(data)
+    for gap in _GAP.finditer(data, start):
+        found.append((max(0, start - _AROUND), gap.start() + 1 + _AROUND))
+        start = gap.end()
+    if start < length:
+        found.append((max(0, start - _AROUND), length))
     return found
 
 
@@ -129,7 +136,7 @@ class _Pass:
 def _vector(triggers: list[Trigger], directory: Path | None) -> VectorPass:
     from consentry.sanitize.patterns.vector import VectorPass
 
-    return VectorPass(triggers, directory)
+    return VectorPass(triggers, directory if len(triggers) > _FEW else None)
 
 
 class _Group:
@@ -141,15 +148,20 @@ class _Group:
         self._ahead = max(pattern.ahead for pattern in patterns)
 
     @cached_property
-    def _patterns(self) -> list[tuple[Pattern, re.Pattern[str]]]:
+    def _patterns(self) -> list[tuple[Pattern, re.Pattern[str], re.Pattern[str] | None]]:
         """Compiled when the trigger is first seen: most of them never are, and the first scan should not wait."""
-        return [(pattern, compiled(pattern)) for pattern in self._rows]
+        return [
+            (row, compiled(row), None if row.begin is None else re.compile(row.begin, re.ASCII)) for row in self._rows
+        ]
 
     def add_matches(self, text: str, ends: list[int], found: list[Match]) -> None:
         """Appends every match that starts in the runs around the trigger's ends."""
         runs = self._runs(ends)
         ahead = self._ahead
-        for pattern, regex in self._patterns:
+        for pattern, regex, begin in self._patterns:
+            if begin is not None:
+                _add_begun(pattern, regex, begin, text, runs, ahead, found)
+                continue
             finditer = regex.finditer
             done = 0
             for first, last in runs:
@@ -175,3 +187,23 @@ class _Group:
             last = end
         runs.append((first, last))
         return runs
+
+
+def _add_begun(
+    pattern: Pattern,
+    regex: re.Pattern[str],
+    begin: re.Pattern[str],
+    text: str,
+    runs: list[tuple[int, int]],
+    ahead: int,
+    found: list[Match],
+) -> None:
+    """As `_Group.add_matches`, trying only the places where the pattern can begin."""
+    done = 0
+    for first, last in runs:
+        for place in begin.finditer(text, first, last + 1):
+            start = place.start()
+            match = regex.match(text, start, last + ahead) if start >= done else None
+            if match is not None:
+                done = match.end()
+                found.append((pattern, match))

@@ -6,14 +6,16 @@ pass runs `trigger` instead, and `regex` is tried only near a trigger. Both ways
     INVARIANT: every match of `regex` (that `check` and `after` let stand) at `start` holds a match of `trigger` that
     ends within `start … start + reach`; the match, with what it looks ahead to, ends within `ahead` of its start;
 
-    and, unless `digitless`, the match and its trigger lie within 28 characters of digits that it holds,
+    and, unless `digitless`, the trigger's match lies within 32 characters of digits,
 
-which holds by itself where no trigger is given and both are more than the longest match. A trigger should end once per
-candidate (a literal, a fixed number of digits, a boundary): each end costs a call.
+`begin`, where given, is a cheap expression for the place where every match begins; only such places are tried.
 
-Rules for `regex`: bounded or possessive quantifiers only; no `^`, `$`, `\\A`, `\\Z` (texts are scanned joined together);
+The invariant holds by itself where no trigger is given and both are more than the longest match. A trigger should end
+once per candidate (a literal, a fixed number of digits, a boundary): each end costs a call.
+
+Rules for `regex`: bounded or possessive quantifiers only; no `^`, `$`, `\\A`, `\\Z` (texts are scanned joined);
 nothing that matches the separator U+001E; linear to try at one place.
-Rules for `trigger`: Hyperscan's syntax, no lookaround, no back-reference, ASCII only.
+Rules for `trigger`: Hyperscan's syntax, no lookaround, no back-reference; a character beyond ASCII stands for any.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ class Pattern:
     reason: str
     trigger: str | None = None
     reach: int = 64
-    ahead: int = 80
+    ahead: int = 40
+    begin: str | None = None
     ignore_case: bool = False
     digitless: bool = False
     check: Check | None = None

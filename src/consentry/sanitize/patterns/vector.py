@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import threading
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import hyperscan
 
 from consentry.sanitize.patterns import store
+
+_STRANGE = re.compile("[^\x00-\x7f]")
+"""Stands as `?` in the bytes that are scanned, whatever it is."""
 
 Trigger = tuple[str, bool]
 """An expression and whether case is ignored."""
@@ -56,7 +61,7 @@ def _database(triggers: tuple[Trigger, ...], directory: Path | None) -> hypersca
 def _compile(triggers: Sequence[Trigger]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[expression.encode("ascii") for expression, _ in triggers],
+        expressions=[_STRANGE.sub(r"\\?", expression).encode() for expression, _ in triggers],
         ids=list(range(len(triggers))),
         elements=len(triggers),
         flags=[hyperscan.HS_FLAG_CASELESS if ignore_case else 0 for _, ignore_case in triggers],
@@ -65,7 +70,7 @@ def _compile(triggers: Sequence[Trigger]) -> hyperscan.Database:
 
 
 def _key(triggers: tuple[Trigger, ...]) -> str:
-    parts = [hyperscan.__version__, _processor(), *(f"{flag:d}{expression}" for expression, flag in triggers)]
+    parts = [version("hyperscan"), _processor(), *(f"{flag:d}{expression}" for expression, flag in triggers)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from consentry.sanitize.patterns.pattern import Pattern
 from consentry.sanitize.patterns.tables import (
+    addresses,
     africa,
     americas,
     asia,
@@ -25,7 +26,8 @@ from consentry.sanitize.patterns.tables import (
 )
 
 _PLACES = (
-    network, machines, money, phones, dates, people, places, us, uk, europe, germany, americas, india, asia, pacific, africa
+    network, machines, money, phones, dates, people, places, addresses, us, uk, europe, germany, americas, india, asia,
+    pacific, africa,
 )  # fmt: skip
 
 ALL: Final[tuple[Pattern, ...]] = tuple(row for table in _PLACES for row in table.PATTERNS)

@@ -18,7 +18,8 @@ _ZONE = r"(?: ?(?:Z|UTC|GMT)(?!\w)| ?[+-]\d\d:?\d\d(?!\d))?"
 _TIME_AFTER = rf"(?:(?:T|t|,? (?:at )?){_CLOCK}{_ZONE})?"
 _BEFORE_YEAR = frozenset(
     """in since during of from to until till by before after around about circa year and or between the a an this early
-    mid late spring summer autumn fall winter season born died founded established c ca copyright""".split()
+    mid late spring summer autumn fall winter season born died founded established c ca
+    copyright""".split()  # noqa: SIM905
 )
 _END = r"(?![\w]|[-/.]\d)"
 
@@ -29,6 +30,7 @@ PATTERNS: Final = (
         regex=rf"(?<![\w/-])\d{{4}}([-/.])\d{{1,2}}\1\d{{1,2}}(?!\d){_TIME_AFTER}(?![A-Za-z]|[-/.]\d)",
         trigger=r"\d{4}[-/.]\d{1,2}[-/.]\d",
         reach=10,
+        ahead=90,
         score=0.5,
         reason="date, year first",
         lift=0.0,
@@ -52,6 +54,7 @@ PATTERNS: Final = (
         regex=rf"(?<![\w/.-])\d{{1,2}}([-/.])\d{{1,2}}\1(?:\d{{4}}|\d\d){_END}{_TIME_AFTER}",
         trigger=r"\b\d{1,2}[-/.]\d{1,2}[-/.]\d\d",
         reach=10,
+        ahead=90,
         score=0.5,
         reason="date, year last",
         lift=0.0,
@@ -67,8 +70,10 @@ PATTERNS: Final = (
             rf"|{_MONTH}\.?[ -]{_DAY}(?!\d|[.,]\d|:)(?:,? {_YEAR}(?!\d))?{_TIME_AFTER}"
             rf"|{_MONTH}\.?,?[ -](?:of )?{_YEAR}(?!\w|[.,]\d))"
         ),
-        trigger=rf"(?:\d(?:st|nd|rd|th)?(?:[ -]|\. ?)(?:of )?{_MONTH}\b|\b{_MONTH}\.?,?[ -](?:of )?\d)",
+        trigger=rf"\b{_MONTH}\b",
         reach=24,
+        ahead=90,
+        begin=r"(?<![\w/.-])(?:[0-9]|[JFMASONDjfmasond][aepucoAEPUCO])",
         ignore_case=True,
         score=0.5,
         reason="date with the month's name",

@@ -92,6 +92,7 @@ PATTERNS: Final = (
         regex=r"(?<!\w)0x[0-9a-f]{40}(?!\w)",
         trigger=r"0x[0-9a-f]{40}\b",
         ignore_case=True,
+        ahead=48,
         score=0.7,
         reason="wallet address",
         lift=0.0,

@@ -15,9 +15,13 @@ PATTERNS: Final = (
     Pattern(
         id="phone.international",
         type=entities.PHONE_NUMBER,
-        regex=rf"(?<![\w+])\+\d{{1,3}}[ .-]?(?:\(0?\d{{0,4}}\)[ .-]?)?\d(?:[ .()/-]{{0,2}}\d){{4,13}}{_EXTENSION}(?!\w)",
+        regex=(
+            r"(?<![\w+])\+\d{1,3}[ .-]?(?:\(0?\d{0,4}\)[ .-]?)?\d(?:[ .()/-]{0,2}\d){4,13}"
+            rf"{_EXTENSION}(?!\w)"
+        ),
         trigger=r"\+\d",
         reach=4,
+        ahead=90,
         score=0.3,
         reason="number with a country's calling code",
         lift=0.0,
@@ -30,6 +34,7 @@ PATTERNS: Final = (
         regex=rf"(?<![\w.-])(?:011|00)[ -]?[1-9]\d{{0,2}}[ .-]?\(?\d(?:[ .()-]{{0,2}}\d){{6,12}}{_EXTENSION}{_END}",
         trigger=r"\b(?:011|00)[ -]?[1-9]",
         reach=8,
+        ahead=80,
         score=0.3,
         reason="number with a country's calling code",
         check=phones.international,
@@ -39,7 +44,8 @@ PATTERNS: Final = (
         id="phone.north-american",
         type=entities.PHONE_NUMBER,
         regex=(
-            rf"(?<![\w.-])(?:(?:\+?1|001)[ .-]?)?(?:\(\d{{3}}\)[ .-]?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}{_EXTENSION}{_END}"
+            r"(?<![\w.-])(?:(?:\+?1|001)[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}"
+            rf"{_EXTENSION}{_END}"
         ),
         trigger=r"\d{3}[ .)-]{1,2}\d{3}[ .-]\d{4}",
         reach=24,
@@ -55,6 +61,7 @@ PATTERNS: Final = (
         regex=rf"(?<![\w)])\(0?\d{{2,4}}\)[ .-]?\d{{2,5}}(?:[ .-]?\d{{2,4}}){{1,3}}{_EXTENSION}{_END}",
         trigger=r"\(\d{2,5}\)[ .-]?\d{2}",
         reach=12,
+        ahead=60,
         score=0.6,
         reason="number with its area code in brackets",
         check=phones.grouped,
@@ -65,6 +72,7 @@ PATTERNS: Final = (
         regex=rf"(?<![\w)])0 ?\(\d{{2,4}}\)[ .-]?\d{{2,5}}(?:[ .-]?\d{{2,4}}){{1,3}}{_EXTENSION}{_END}",
         trigger=r"0 ?\(\d{2,5}\)[ .-]?\d{2}",
         reach=12,
+        ahead=60,
         score=0.6,
         reason="number with its area code in brackets",
         check=phones.grouped,
@@ -75,6 +83,7 @@ PATTERNS: Final = (
         regex=rf"(?<![\w.,/-])0\d{{1,4}}[ ./-]\d{{2,8}}(?:[ .-]\d{{2,4}}){{0,3}}{_EXTENSION}{_END}",
         trigger=r"\b0\d{1,4}[ ./-]\d{2}",
         reach=10,
+        ahead=60,
         score=0.3,
         reason="number with its trunk prefix",
         check=phones.national,
@@ -86,6 +95,7 @@ PATTERNS: Final = (
         regex=rf"(?<![\w.,/$€£-])\d{{2,5}}(?:[ .-]\d{{2,6}}){{1,4}}{_EXTENSION}{_END}",
         trigger=r"\b\d{2,5}[ .-]\d{2}",
         reach=12,
+        ahead=64,
         score=0.15,
         reason="digits in groups",
         check=phones.grouped,

@@ -7,7 +7,10 @@ from typing import Final
 from consentry.sanitize import entities
 from consentry.sanitize.patterns.pattern import Pattern
 
-_STATES = "A[KLRZAEP]|C[AOT]|D[CE]|FL|GA|GU|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]"
+_STATES = (
+    "A[KLRZAEP]|C[AOT]|D[CE]|FL|GA|GU|HI|I[ADLN]|K[SY]|LA|M[ADEIN"
+    "OST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]"
+)
 
 PATTERNS: Final = (
     Pattern(
@@ -52,7 +55,8 @@ PATTERNS: Final = (
         id="postcode.labelled",
         type=entities.POSTAL_CODE,
         regex=(
-            r"(?<!\w)(?:zip(?: ?code)?|post(?:al)? ?code|plz|postleitzahl|code postal|cap)[\"']?(?: is|:|=|\s)\s{0,3}[\"']?"
+            r"(?<!\w)(?:zip(?: ?code)?|post(?:al)? ?code|plz|postleitzahl|code postal|cap)[\"']?"
+            r"(?: is|:|=|\s)\s{0,3}[\"']?"
             r"((?=[a-z -]{0,4}\d)[a-z0-9]{2,6}(?:[ -][a-z0-9]{2,4}(?!\w))?)(?!\w)"
         ),
         trigger=r"\b(?:zip(?: ?code)?|post(?:al)? ?code|plz|postleitzahl|code postal|cap)[\"']?(?: is|:|=|\s)",
