@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from consentry.sanitize import profiles
 from consentry.sanitize.detector import Context
@@ -19,6 +20,8 @@ from consentry.sanitize.finding import Finding
 from consentry.sanitize.profiles import DeclaredDetector, Profile, with_lists
 from consentry.sanitize.transforms import KeyRing
 
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 KEYS = KeyRing(bytes(range(32)))
 PATTERNS = {
     "EMAIL_ADDRESS": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"),

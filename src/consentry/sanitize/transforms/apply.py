@@ -25,6 +25,10 @@ _NO_ECHO: Final = frozenset(
 """Types whose values are ordinary words or numbers that may mean something else a line further."""
 
 
+_OWN_MARKS: Final = frozenset({entities.AGE, entities.POSTAL_CODE})
+"""Types whose transforms leave marks that only they know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """One changed span: where it stood in the input, where its stand-in stands in the output, and as what."""
@@ -101,16 +105,16 @@ def finish(
 
 def _outside(text: str, findings: list[Finding], plan: Plan, protected: Spans) -> list[_Piece]:
     """The parts of the findings that are not ours already; a part without letter or digit is nothing."""
-    base = sorted([*own_spans(text, None, plan.types), *protected])
-    ages: list[tuple[int, int]] | None = None
+    ours: dict[str | None, list[tuple[int, int]]] = {}
     pieces = []
     for finding in findings:
         if _made(text, _Piece(finding.start, finding.end, finding), plan):
             continue
-        if finding.type == entities.AGE:
-            ages = ages if ages is not None else sorted([*own_spans(text, entities.AGE, plan.types), *protected])
-        spans = ages if ages is not None and finding.type == entities.AGE else base
-        pieces += [_Piece(a, b, finding) for a, b in _subtract(text, finding.start, finding.end, spans)]
+        kind = finding.type if finding.type in _OWN_MARKS else None
+        if kind not in ours:
+            ours[kind] = sorted([*own_spans(text, kind, plan.types), *protected])
+        parts = _subtract(text, finding.start, finding.end, ours[kind])
+        pieces += [_Piece(*_strip(text, a, b), finding) for a, b in parts if not text[a:b].isspace()]
     return [one for one in pieces if not _made(text, one, plan)]
 
 
@@ -131,6 +135,12 @@ def _subtract(text: str, start: int, end: int, spans: Spans) -> list[tuple[int, 
         return [(start, end)]
     out.append((at, end))
     return [trimmed for a, b in out if a < b and (trimmed := _trim(text, a, min(b, end))) is not None]
+
+
+def _strip(text: str, start: int, end: int) -> tuple[int, int]:
+    """Without blanks at its ends: two stand-ins must not grow together."""
+    part = text[start:end]
+    return start + len(part) - len(part.lstrip()), end - (len(part) - len(part.rstrip()))
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -184,14 +194,27 @@ def _write(text: str, pieces: list[_Piece], plan: Plan, subject: str) -> Applied
     for piece in pieces:
         finding = piece.finding
         new = plan.transform(text[piece.start : piece.end], About(finding.type, finding.subtype, subject))
+        name = plan.step(finding.type).name
+        if name == "surrogate":
+            new = _apart(
+                new,
+                text[max(at, piece.start - 1) : piece.start] or (parts[-1][-1:] if parts else ""),
+                text[piece.end : piece.end + 1],
+            )
         parts += [text[at : piece.start], new]
         begin = length + piece.start - at
         length = begin + len(new)
         at = piece.end
-        name = plan.step(finding.type).name
         replacements.append(Replacement(piece.start, piece.end, begin, length, finding.type, name, finding.subtype))
     parts.append(text[at:])
     return Applied("".join(parts), tuple(replacements))
+
+
+def _apart(new: str, before: str, after: str) -> str:
+    """A stand-in is known again only as words of its own, so blanks keep it from growing into its neighbours."""
+    left = " " if before.isalnum() and new[:1].isalnum() else ""
+    right = " " if after.isalnum() and new[-1:].isalnum() else ""
+    return f"{left}{new}{right}"
 
 
 def _compose(first: Applied, second: Applied) -> Applied:

@@ -27,6 +27,9 @@ _OLDEST: Final = 90
 BAND: Final = re.compile(r"(?<!\d)(?:\d{1,3}-\d{1,3}(?!\d)|90\+|(?:19|20)\d{2}-[01]\d(?!\d))")
 """What generalising leaves of ages and months: no age to be found in it."""
 
+CUT_CODE: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{1,4}[ -]?\*[* -]*")
+"""What is left of a postal code: a prefix, then stars."""
+
 
 @dataclass(frozen=True, slots=True)
 class Generalise:

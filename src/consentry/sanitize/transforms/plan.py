@@ -10,7 +10,7 @@ from consentry.sanitize import entities
 from consentry.sanitize.finding import Finding
 from consentry.sanitize.transforms import marks
 from consentry.sanitize.transforms.base import About, CannotTransform, Transform
-from consentry.sanitize.transforms.coarse import BAND
+from consentry.sanitize.transforms.coarse import BAND, CUT_CODE
 from consentry.sanitize.transforms.simple import Keep, Replace
 from consentry.sanitize.transforms.surrogates import find_surrogates
 
@@ -83,10 +83,12 @@ class Plan:
 
 
 def own_spans(text: str, entity: str | None, types: frozenset[str]) -> list[tuple[int, int]]:
-    """Where in a text our own output stands: marks, stand-ins and, for ages, bands. Sorted, may overlap."""
+    """Where in a text our own output stands: marks, stand-ins, and what is left of ages and codes. Sorted."""
     spans = marks.find_marks(text, types) + find_surrogates(text)
     if entity == entities.AGE:
         spans += [found.span() for found in BAND.finditer(text)]
+    elif entity == entities.POSTAL_CODE and "*" in text:
+        spans += [found.span() for found in CUT_CODE.finditer(text)]
     return sorted(spans)
 
 

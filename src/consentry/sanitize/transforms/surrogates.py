@@ -31,7 +31,8 @@ _CODAS: Final = "lnrsmktd"
 _SYLLABLE: Final = f"[{_ONSETS}][{_VOWELS}][{_CODAS}]"
 _DOMAINS: Final = ("example.com", "example.net", "example.org")
 _WORD: Final = re.compile(
-    rf"(?<![A-Za-z])(?:https://)?(?:(?<![\w.-])[1-9]\d{{0,2}} )?(?P<one>(?:{_SYLLABLE}){{4}})[ ._-](?P<two>(?:{_SYLLABLE}){{4}})"
+    rf"(?<![A-Za-z])(?:https://)?(?:(?<![\w.-])[1-9]\d{{0,2}} )?"
+    rf"(?P<one>(?:{_SYLLABLE}){{4}})[ ._-](?P<two>(?:{_SYLLABLE}){{4}})"
     r"(?:@example\.(?:com|net|org)|\.example(?:/|\b)| Street| Ltd)?(?![A-Za-z])",
     re.IGNORECASE | re.ASCII,
 )

@@ -105,8 +105,7 @@ class PostgresStore:
             row = connection.execute(self._text(statement), values).first()
         if row is None:
             return None
-        found: tuple[bytes, str, bytes, bytes] = row._tuple()
-        return Sealed(bytes(found[0]), found[1], bytes(found[2]), bytes(found[3]))
+        return Sealed(bytes(row[0]), row[1], bytes(row[2]), bytes(row[3]))
 
 
 def open_store(url: str) -> VaultStore:
@@ -118,4 +117,4 @@ def open_store(url: str) -> VaultStore:
         from sqlalchemy import create_engine
 
         return PostgresStore(create_engine(url))
-    raise InvalidInput("a vault is `sqlite:PATH` or a `postgresql+psycopg://…` address")
+    raise InvalidInput("a vault is `sqlite:PATH` or a `postgresql+pg8000://…` address")
