@@ -250,3 +250,25 @@ async def test_another_actor_cannot_touch_it(world):
     claim = await world.claim(decision)
     with pytest.raises(UnknownAction):
         await world.gate.settle(claim.id, Actor(Kind.AGENT, "agt_other"), OutcomeStatus.SUCCEEDED)
+
+
+async def test_a_repeat_after_expiry_asks_anew_before_any_sweeper_came(world):
+    first = await world.submit(rows=1)
+    world.clock.advance(minutes=31)
+    second = await world.submit(rows=1)
+    assert second.state is ActionState.PENDING
+    assert second.request_id != first.request_id
+    assert (await world.gate.decision(first.action_id)).state is ActionState.EXPIRED
+
+
+async def test_a_repeat_with_other_facts_takes_the_earlier_request_back(world):
+    """People consented to what was found then; what is found now is another question (invariant 7)."""
+    base = world.submission(rows=1)
+    first = await world.gate.submit(base)
+    more = Facts({"findings": {"total": 9000, "types": ["US_SSN"], "scanned": True}})
+    second = await world.gate.submit(replace(base, facts=more))
+    assert second.request_id != first.request_id
+    assert (await world.gate.decision(first.action_id)).state is ActionState.WITHDRAWN
+    await world.vote(second, "ada")
+    third = await world.gate.submit(base)
+    assert (third.state, third.request_id != second.request_id) == (ActionState.PENDING, True)

@@ -10,14 +10,14 @@ from sqlalchemy import or_, select
 
 from consentry.actions import Action, new_id
 from consentry.consent.claiming import new_claim
-from consentry.consent.core import Core, drop_fallen, tell
+from consentry.consent.core import Core, drop_fallen, end_request, expire_request, tell
 from consentry.consent.eligibility import authors_of, supports
 from consentry.consent.errors import IdempotencyMismatch
 from consentry.consent.model import ActionState, Claim, Decision, Request, Submission
 from consentry.consent.preview import render
 from consentry.consent.rows import dump, dump_reasons, grant_of, load_decision, load_request
 from consentry.consent.standing import Signed, signers_vote
-from consentry.consent.states import RequestState
+from consentry.consent.states import RequestEvent, RequestState
 from consentry.ledger.commit import commit
 from consentry.policy.check import why_unsatisfiable
 from consentry.policy.model import Judgement, Level, Obligations, Reason, Roster, Verdict
@@ -132,7 +132,7 @@ def _allowed(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement, *, cl
 
 
 def _reviewed(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement) -> Decision:
-    if (existing := _joinable(tx, prepared.submission.action)) is not None:
+    if (existing := _joinable(tx, core, prepared.submission)) is not None:
         return _join(tx, core, prepared, judgement, existing)
     roster = core.directory.current(tx)
     authors = authors_of(prepared.submission.action.actor, roster)
@@ -144,26 +144,36 @@ def _reviewed(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement) -> D
     return _open(tx, core, prepared, judgement, roster, authors)
 
 
-def _joinable(tx: Tx, action: Action) -> Request | None:
-    """A request for the same digest that is pending, or approved and not used yet."""
+def _joinable(tx: Tx, core: Core, submission: Submission) -> Request | None:
+    """A request for the same digest with the same facts, pending, or approved and not used yet.
+
+    A pending one that has run out is written down as expired. One with other facts is taken back: people would
+    consent to what is no longer so (invariant 7).
+    """
+    for request in _same_digest(tx, submission.action.digest):
+        if request.state is RequestState.EXPIRED:
+            expire_request(tx, core, request)
+        elif dump(request.facts.values) == dump(submission.facts.values):
+            return request
+        elif request.state is RequestState.PENDING:
+            entry = {"by": submission.action.actor.id, "action": request.action_id}
+            end_request(tx, core, request, RequestEvent.WITHDRAWAL, {**entry}, reason="superseded: the facts changed")
+    return None
+
+
+def _same_digest(tx: Tx, digest: str) -> list[Request]:
     requests, grants = tables.requests.c, tables.grants.c
-    row = tx.execute(
+    unused = (
+        (requests.state == RequestState.APPROVED.value) & (grants.state == "open") & (grants.expires_at > tx.now_ms)
+    )
+    rows = tx.execute(
         select(requests.id)
         .outerjoin(tables.grants, grants.request_id == requests.id)
-        .where(
-            requests.digest == action.digest,
-            or_(
-                (requests.state == RequestState.PENDING.value) & (requests.expires_at > tx.now_ms),
-                (requests.state == RequestState.APPROVED.value)
-                & (grants.state == "open")
-                & (grants.expires_at > tx.now_ms),
-            ),
-        )
+        .where(requests.digest == digest, or_(requests.state == RequestState.PENDING.value, unused))
         .order_by(requests.id.desc())
-        .limit(1)
         .with_for_update(of=tables.requests)
-    ).one_or_none()
-    return None if row is None else load_request(tx, row.id)
+    ).scalars()
+    return [load_request(tx, str(request_id)) for request_id in rows.all()]
 
 
 def _join(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement, request: Request) -> Decision:
