@@ -165,12 +165,13 @@ def main() -> None:
             asyncio.run(bound(f"{folder}", given.connections, given.seconds / 2)) for _ in range(given.runs)
         )
         for claim in (False, True):
-            runs = [
-                asyncio.run(load(port, token, given.connections, given.seconds, claim)) for _ in range(given.runs)
-            ]
+            runs = [asyncio.run(load(port, token, given.connections, given.seconds, claim)) for _ in range(given.runs)]
             rate, p99, bad = statistics.median(r[0] for r in runs), max(r[1] for r in runs), sum(r[2] for r in runs)
             what = "submitted and claimed" if claim else "submitted"
-            print(f"{what}: {rate:,.0f}/s, p99 {p99:.1f} ms, {bad} failed; {rate / bare:.2f} of {bare:,.0f} bare inserts/s")
+            print(
+                f"{what}: {rate:,.0f}/s, p99 {p99:.1f} ms, {bad} failed; "
+                f"{rate / bare:.2f} of {bare:,.0f} bare inserts/s"
+            )
         process.terminate()
         process.join()
 
