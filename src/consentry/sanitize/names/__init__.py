@@ -6,9 +6,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from consentry.sanitize.detector import Detector
 
-__all__ = ["detector"]
+__all__ = ["detector", "detector_with"]
 
 
 @cache
@@ -18,3 +20,15 @@ def detector() -> Detector:
     from consentry.sanitize.names.tagger import NameDetector
 
     return NameDetector(shipped())
+
+
+def detector_with(larger_model: Path) -> Detector:
+    """A detector that asks the token-classification model in the folder `larger_model` about spans it is unsure of.
+
+    Raises `ModelUnusable`, or `InvalidInput` where the folder or the extra `onnx` is missing.
+    """
+    from consentry.sanitize.names.model import shipped
+    from consentry.sanitize.names.onnx import OnnxJudge
+    from consentry.sanitize.names.tagger import NameDetector
+
+    return NameDetector(shipped(), second=OnnxJudge(larger_model))

@@ -44,8 +44,12 @@ def looked_at(tokens: Tokens, slots: Rows, size: int, model: Model) -> Mask:
     shape = tokens.shape
     strong = _CAPITAL[shape]
     lower = np.flatnonzero(shape == SHAPE_LOWER)
-    strong[lower[features.contains(model.likely, tokens.key[lower])]] = True
-    strong &= ~features.contains(model.never, features.type_keys(tokens.key, shape))
+    first = lower[model.may_start_low(tokens.key[lower])]
+    strong[first] = True
+    after = first[first + 1 < len(shape)] + 1
+    strong[after[(shape[after] == SHAPE_LOWER) & (tokens.gap[after] == 1)]] = True
+    likely = np.flatnonzero(strong)
+    strong[likely[features.contains(model.never, features.type_keys(tokens.key[likely], shape[likely]))]] = False
     mask = np.zeros(size, bool)
     mask[slots[strong]] = True
     left, right = mask.copy(), mask.copy()
@@ -72,24 +76,29 @@ def _spread(mask: Mask, reach: int) -> Mask:
 def scores(tokens: Tokens, slots: Rows, model: Model, mask: Mask) -> F32:
     """Label scores of the slots in `mask`, in order."""
     rows = np.flatnonzero(_spread(mask, features.WINDOW)[slots])
-    vectors = np.zeros((len(mask), model.table.shape[1]), np.float32)
-    vectors[slots[rows]] = model.type_vectors(tokens, rows) + model.gaps[tokens.gap[rows]]
-    return model.emissions(vectors, np.flatnonzero(mask) - features.WINDOW)
+    vectors, kind = model.type_vectors(tokens, rows)
+    return model.emissions(vectors, kind, tokens.gap[rows], slots[rows], len(mask), np.flatnonzero(mask))
 
 
 def best_path(emissions: F32, where: npt.NDArray[np.intp], transitions: F32) -> npt.NDArray[np.int64]:
     """The best label of each row, runs of neighbouring tokens decoded side by side (Viterbi 1967).
 
-    A run longer than `LONGEST_RUN` is cut. Row and column 0 of `transitions` stand for `O`, which also stands before and
+    Transitions only forbid, so where the best labels break no rule they are the best path. A run longer than
+    `LONGEST_RUN` is cut. Row and column 0 of `transitions` stand for `O`, which also stands before and
     after every run.
     """
-    count = len(emissions)
-    path = np.zeros(count, np.int64)
-    if not count:
+    path: npt.NDArray[np.int64] = emissions.argmax(1)
+    if not len(path):
         return path
     fresh = np.flatnonzero(np.diff(where, prepend=-2) != 1)
-    lengths = np.diff(np.append(fresh, count))
-    starts, lengths = _cut(fresh, lengths)
+    lengths = np.diff(np.append(fresh, len(path)))
+    before = np.concatenate([[0], path[:-1]])
+    before[fresh] = 0
+    broken = transitions[before, path] < 0
+    if not broken.any():
+        return path
+    runs = np.unique(np.searchsorted(fresh, np.flatnonzero(broken), side="right") - 1)
+    starts, lengths = _cut(fresh[runs], lengths[runs])
     order = np.argsort(-lengths, kind="stable")
     starts, lengths = starts[order], lengths[order]
     best = emissions[starts] + transitions[0]
@@ -144,16 +153,22 @@ def spans(tokens: Tokens, owner: Rows, model: Model, bias: float) -> list[Span]:
     chosen = np.exp(emissions[inside] - emissions[inside].max(1, keepdims=True))
     sure = 1.0 - chosen[:, 0] / chosen.sum(1)
     rows = where[inside] - features.WINDOW * (owner[np.searchsorted(slots, where[inside])] + 1)
-    return _grouped(rows.tolist(), [model.labels[label] for label in path[inside].tolist()], sure.tolist(), owner)
+    names = [model.labels[label] for label in path[inside].tolist()]
+    follows = np.diff(rows, prepend=-2) == 1
+    follows[1:] &= owner[rows[1:]] == owner[rows[:-1]]
+    return _grouped(rows.tolist(), names, sure.tolist(), follows.tolist())
 
 
-def _grouped(rows: list[int], labels: list[str], sure: list[float], owner: Rows) -> list[Span]:
+def _grouped(rows: list[int], labels: list[str], sure: list[float], follows: list[bool]) -> list[Span]:
     out: list[Span] = []
-    for row, label, certainty in zip(rows, labels, sure, strict=True):
-        kind, last = label[2:], out[-1] if out else None
-        if label[0] == "I" and last and last.label == kind and last.last == row - 1 and owner[row] == owner[row - 1]:
-            count = row - last.first
-            out[-1] = Span(last.first, row, kind, (last.score * count + certainty) / (count + 1))
-        else:
-            out.append(Span(row, row, kind, certainty))
+    first, kind, total = -1, "", 0.0
+    last = -1
+    for row, label, certainty, next_to in zip(rows, labels, sure, follows, strict=True):
+        if next_to and label[0] == "I" and label[2:] == kind:
+            last, total = row, total + certainty
+            continue
+        if first >= 0:
+            out.append(Span(first, last, kind, total / (last - first + 1)))
+        first, last, kind, total = row, row, label[2:], certainty
+    out.append(Span(first, last, kind, total / (last - first + 1)))
     return out

@@ -1,7 +1,8 @@
 """What the whole document says about a name: titles before it, and the same name elsewhere.
 
 A name that is sure in one place is a name in every place: the whole of it, its surname alone, a given name that the
-lists know, and all of them in capitals or with an `'s`. Works on rows of tokens, so a document of many names stays linear.
+lists know, and all of them in capitals or with an `'s`. Works on rows of tokens, so a document of many names stays
+linear.
 """
 
 from __future__ import annotations
@@ -29,8 +30,14 @@ SURE: Final = 0.75
 """Belief from which a name of several words is looked for elsewhere."""
 SURE_ALONE: Final = 0.93
 """The same for a name of one word."""
-_TITLES: Final = "mr mrs ms miss mx dr prof professor judge justice sir dame lady madam herr frau mme sgt capt".split()
-_PARTICLES: Final = "van von de del della der den di da du dos la le el al bin ibn ben ten ter zu af av".split()
+_TITLES: Final = "mr mrs ms miss mx dr prof professor judge justice sir dame lady madam herr frau mme sgt capt"
+_PARTICLES: Final = "van von de del della der den di da du dos la le el al bin ibn ben ten ter zu af av"
+_JARGON: Final = (
+    "none true false null nil nan inf eof utf utc gmt http https json xml html sql api url uri ascii "
+    "unicode todo fixme rfc iso pdf csv yaml toml cpu gpu ram ssl tls ssh dns tcp udp int str bool float "
+    "dict enum"
+)
+"""Capitalised words of the trade that are no names where they stand alone."""
 _LONGEST_NAME: Final = 8
 _ENOUGH_WORDS: Final = 40
 """Lower-case words from which a document shows how it writes names."""
@@ -43,7 +50,8 @@ _WEAK: Final = np.uint64(
 )
 """Lists whose words are no names when they stand alone."""
 
-Known = dict[int, list[tuple[tuple[int, ...], str, float]]]
+Known = dict[int, dict[tuple[int, ...], tuple[str, float]]]
+"""Names by the hash of their first word, then by the hashes of all their tokens: label and belief."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +69,21 @@ class Vocabulary:
     """Hashes of the words that the rules know, for the character tables of one model."""
 
     def __init__(self, model: Model) -> None:
-        self.titles = np.array(sorted(word_hash(word, model.tables) for word in _TITLES), np.uint64)
-        self.particles = frozenset(word_hash(word, model.tables) for word in _PARTICLES)
+        self.titles = np.array(sorted(word_hash(word, model.tables) for word in _TITLES.split()), np.uint64)
+        self.particles = frozenset(word_hash(word, model.tables) for word in _PARTICLES.split())
         self.dot = word_hash(".", model.tables)
         self.hyphens = frozenset(word_hash(char, model.tables) for char in "-'’‐")
+        self.closing = np.array(sorted(word_hash(char, model.tables) for char in "(_[={@\\"), np.uint64)
+        self.opening = np.array(sorted(word_hash(char, model.tables) for char in "_.\\$@/#"), np.uint64)
+        self.jargon = np.array(sorted(word_hash(word, model.tables) for word in _JARGON.split()), np.uint64)
         self.model = model
 
 
-def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabulary) -> list[Named]:
+def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], code: Mask, words: Vocabulary) -> list[Named]:
     """The tagger's names put right: parts of one name joined, names after a title whole, lower-case ones where nobody
-    else is written so dropped."""
+    else is written so dropped, and words in program text (`code`, see `in_code`) too."""
     joined: list[Named] = []
-    for one in _cased(tokens, owner, named):
+    for one in _cased(tokens, owner, [one for one in named if one.first < one.last or not code[one.first]]):
         before = joined[-1] if joined else None
         if before and _continues(tokens, owner, before, one):
             score = max(before.score, one.score)
@@ -82,6 +93,17 @@ def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabular
     return _titled(tokens, owner, joined, words)
 
 
+def in_code(tokens: Tokens, words: Vocabulary) -> Mask:
+    """Tokens that are glued to marks of program text, paths and addresses, so that a name of one such word is none."""
+    glued = tokens.gap == 0
+    mask = features.contains(words.jargon, tokens.key)
+    mask[:-1] |= glued[1:] & features.contains(words.closing, tokens.key[1:])
+    before = np.flatnonzero(glued[1:] & features.contains(words.opening, tokens.key[:-1])) + 1
+    initial = tokens.shape[np.maximum(before - 2, 0)] == SHAPE_SINGLE
+    mask[before[~initial]] = True
+    return mask
+
+
 def _continues(tokens: Tokens, owner: Rows, before: Named, one: Named) -> bool:
     touching = before.last + 1 == one.first and tokens.gap[one.first] == 1 and owner[one.first] == owner[before.last]
     return bool(touching) and before.label == one.label and one.label in _REPEATED
@@ -89,8 +111,12 @@ def _continues(tokens: Tokens, owner: Rows, before: Named, one: Named) -> bool:
 
 def _cased(tokens: Tokens, owner: Rows, named: Sequence[Named]) -> list[Named]:
     """Without names in lower case, in documents long enough to show that their names are written with capitals."""
+    if not named:
+        return []
     capital = _NAMELIKE[tokens.shape]
-    lower = [one for one in named if not capital[one.first : one.last + 1].any()]
+    seen = np.concatenate(([0], np.cumsum(capital)))
+    first, past = np.array([one.first for one in named]), np.array([one.last + 1 for one in named])
+    lower = [named[index] for index in np.flatnonzero(seen[past] == seen[first]).tolist()]
     if not lower:
         return list(named)
     count = int(owner[-1]) + 1
@@ -137,13 +163,13 @@ def _apart(named: Sequence[Named]) -> list[Named]:
 
 
 def _run_of_names(tokens: Tokens, owner: Rows, first: int, words: Vocabulary) -> int:
-    """The last row of the capitalised words, initials and particles from `first` on; `first - 1` where there are none."""
+    """The last row of the capitalised words, initials and particles from `first` on; `first - 1` without any."""
     last, row = first - 1, first
     while row < len(tokens) and row - first < _LONGEST_NAME and owner[row] == owner[first - 1] and tokens.gap[row] < 2:
         key, shape = int(tokens.key[row]), int(tokens.shape[row])
-        if shape in _NAME_SHAPES:
-            last = row
-        elif key == words.dot and row == last + 1 and tokens.shape[last] == SHAPE_SINGLE and tokens.gap[row] == 0:
+        if shape in _NAME_SHAPES or (
+            key == words.dot and row == last + 1 and tokens.shape[last] == SHAPE_SINGLE and tokens.gap[row] == 0
+        ):
             last = row
         elif not (key in words.particles or (key in words.hyphens and tokens.gap[row] == 0 and row > first)):
             break
@@ -175,10 +201,9 @@ def learn(known: dict[int, Known], tokens: Tokens, owner: Rows, named: Sequence[
 
 
 def _learn(known: Known, keys: tuple[int, ...], label: str, score: float) -> None:
-    rows = known.setdefault(keys[0], [])
-    if all(keys != other for other, _, _ in rows):
-        rows.append((keys, label, score))
-        rows.sort(key=lambda row: -len(row[0]))
+    rows = known.setdefault(keys[0], {})
+    if keys not in rows:
+        rows[keys] = (label, score)
 
 
 def _solid(tokens: Tokens) -> Mask:
@@ -194,21 +219,32 @@ def _telling(tokens: Tokens, rows: Rows, words: Vocabulary) -> frozenset[int]:
     return frozenset(rows[alone & long_enough].tolist())
 
 
-def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask) -> Iterator[Named]:
-    """Every uncovered place, capitalised, where a name known in the same document stands again."""
+def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask, code: Mask) -> Iterator[Named]:
+    """Every uncovered place, capitalised, where a name known in the same document stands again.
+
+    `code` marks tokens of program text, as `in_code` does.
+    """
     if not known:
         return
     firsts = np.array(sorted(set().union(*known.values())), np.uint64)
     places = np.flatnonzero(features.contains(firsts, tokens.key) & ~covered & _NAMELIKE[tokens.shape])
+    keys = tokens.key.tolist() if len(places) else []
+    free = (~covered).tobytes()
     taken = -1
     for row in places.tolist():
-        if row <= taken:
-            continue
-        for keys, label, score in known.get(int(owner[row]), {}).get(int(tokens.key[row]), ()):
-            last = row + len(keys) - 1
-            if last >= len(tokens) or owner[last] != owner[row] or covered[row : last + 1].any():
+        names = known.get(int(owner[row]), {}).get(keys[row], {}) if row > taken else {}
+        for name in sorted(names, key=len, reverse=True) if len(names) > 1 else names:
+            last = row + len(name) - 1
+            if last > row and (
+                last >= len(keys)
+                or owner[last] != owner[row]
+                or 0 in free[row : last + 1]
+                or tuple(keys[row : last + 1]) != name
+            ):
                 continue
-            if tuple(tokens.key[row : last + 1].tolist()) == keys:
-                yield Named(row, last, label, round(score * 0.95, 3), "is a name found elsewhere in the text")
-                taken = last
-                break
+            if last == row and code[row]:
+                continue
+            label, score = names[name]
+            yield Named(row, last, label, round(score * 0.95, 3), "is a name found elsewhere in the text")
+            taken = last
+            break

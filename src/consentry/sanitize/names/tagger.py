@@ -44,7 +44,7 @@ class NameDetector:
         found = [self._finding(offset, piece, one) for offset, piece, one in self._named(pieces)]
         if self._second is not None:
             found = larger.settle(text, found, self._second, UNSURE)
-        return found + fields.by_key(text, context, found, NAME)
+        return fields.by_key(text, context, found, NAME)
 
     def scan_many(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[list[Finding]]:
         """The findings of each text, as `scan` reports them, computed side by side."""
@@ -55,7 +55,7 @@ class NameDetector:
                     out[index] = self.scan(texts[index], contexts[index])
                 continue
             for index, found in zip(group, self._side_by_side([texts[index] for index in group]), strict=True):
-                out[index] = found + fields.by_key(texts[index], contexts[index], found, NAME)
+                out[index] = fields.by_key(texts[index], contexts[index], found, NAME)
         return out
 
     def _side_by_side(self, texts: Sequence[str]) -> list[list[Finding]]:
@@ -77,11 +77,12 @@ class NameDetector:
                 document.Named(span.first, span.last, span.label, span.score, "reads as a name in its context")
                 for span in decode.spans(piece, owner, self._model, self._bias)
             ]
-            named = document.mended(piece, owner, named, self._words)
+            code = document.in_code(piece, self._words)
+            named = document.mended(piece, owner, named, code, self._words)
             document.learn(known, piece, owner, named, self._words)
-            tagged.append((offset, piece, owner, named))
-        for offset, piece, owner, named in tagged:
-            for one in [*named, *document.again(piece, owner, known, _covered(piece, named))]:
+            tagged.append((offset, piece, owner, named, code))
+        for offset, piece, owner, named, code in tagged:
+            for one in [*named, *document.again(piece, owner, known, _covered(piece, named), code)]:
                 yield offset, piece, one
 
     def _finding(self, offset: int, piece: tokens.Tokens, one: document.Named) -> Finding:
@@ -111,7 +112,7 @@ def _groups(texts: Sequence[str]) -> Iterator[list[int]]:
         yield group
 
 
-def _pieces(codes: npt.NDArray[np.uint32]) -> Iterator[tuple[int, npt.NDArray[np.uint32]]]:
+def _pieces(codes: tokens.Codes) -> Iterator[tuple[int, tokens.Codes]]:
     """The text in pieces of at most `tokens.LONGEST`, cut after a line break or a blank where there is one."""
     start = 0
     while start < len(codes):
