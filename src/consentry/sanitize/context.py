@@ -35,6 +35,12 @@ def near(text: str, start: int, end: int) -> frozenset[str]:
     return words(f"{before} {after}")
 
 
+def alone(text: str, start: int, end: int) -> bool:
+    """Whether nothing but blanks stands around `start … end` in its text."""
+    before, after = text[max(0, start - 8) : start].rstrip(" \t\r\n"), text[end : end + 8].lstrip(" \t\r\n")
+    return (not before or before[-1] == SEPARATOR) and (not after or after[0] == SEPARATOR)
+
+
 def word_before(text: str, start: int) -> str:
     """The lower-cased word right before `start`, with one or two blanks, commas or brackets between."""
     found = _LAST.search(text[max(0, start - 24) : start])

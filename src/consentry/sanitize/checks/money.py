@@ -57,7 +57,7 @@ def card(text: str) -> bool | None:
     numbers = digits(text)
     if not 12 <= len(numbers) <= 19 or repeated(numbers) or not luhn(numbers) or (len(numbers), numbers[0]) == (13, 1):
         return False
-    return (len(numbers) in (15, 16) and _issuer("".join(map(str, numbers)))) or None
+    return (len(numbers) >= 14 and _issuer("".join(map(str, numbers)))) or None
 
 
 def iban(text: str) -> bool:

@@ -20,6 +20,7 @@ from consentry.sanitize.patterns.pattern import SEPARATOR, Pattern
 Words = frozenset[str]
 
 _MOST = 0.99
+_LIKELY = 0.5
 _NONE: Words = frozenset()
 
 
@@ -95,6 +96,13 @@ class PatternDetector:
                 continue
             if pattern.lift and score + pattern.lift >= floor and self._supported(view, start, end, pattern, keys_at):
                 score, kind = min(_MOST, score + pattern.lift), kind + 2
+            if (
+                kind == 1
+                and score < _LIKELY
+                and surroundings.alone(text, start, end)
+                and not keys_at(view.span(start, end)[0])
+            ):
+                score = _LIKELY + score / 4
             if score >= floor:
                 if moved:
                     start, end = view.span(start, end)
