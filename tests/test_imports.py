@@ -11,6 +11,7 @@ BASE = frozenset({"errors"})
 """Everybody may know the one base of errors."""
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
+    "__main__": frozenset({"cli"}),
     "errors": frozenset(),
     "actions": frozenset(),
     "ledger": frozenset(),
