@@ -2,8 +2,8 @@
 
     python bench/tables.py [--rows 400000] [--repeat 3] [--names] [--jsonl-mb 0]
 
-The Parquet table has 20 columns, 6 of them text: codes, statuses, product words, paths, short sentences and hexadecimal
-ids, all without findings. Speeds are in MB of Arrow data a second, medians of `--repeat`, one process, one thread.
+The Parquet table has 20 columns, 6 of them text: article numbers with five digits, statuses, product words, paths,
+short sentences and hyphened codes, all without findings. Speeds are in MB of Arrow data a second, medians of `--repeat`, one process, one thread.
 `--jsonl-mb` also sanitizes a JSON Lines file of that size and reports the peak memory.
 """
 
@@ -57,7 +57,7 @@ def table(rows: int) -> pa.Table:
             f"hall/{a}/row/{b}" for a, b in zip(draw.integers(1, 9, rows), draw.integers(1, 99, rows), strict=True)
         ],
         "remark": phrases(4, 12),
-        "batch": [bytes(one).hex() for one in draw.integers(0, 256, (rows, 5), dtype=np.uint8)],
+        "finish": [f"{a}-{b}" for a, b in zip(phrases(1, 2), words[draw.integers(0, len(words), rows)], strict=True)],
     }
     numbers = {f"measure_{at}": draw.normal(size=rows) for at in range(7)}
     counts = {f"quantity_{at}": draw.integers(0, 10_000, rows) for at in range(5)}
