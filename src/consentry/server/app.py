@@ -57,8 +57,9 @@ class Resource:
         self._services = services
         self._path = path
         self.rows = {row.method: row for row in rows}
-        if "GET" in self.rows:
-            self.rows.setdefault("HEAD", self.rows["GET"])
+        get = self.rows.get("GET")
+        if get is not None and get.media != "text/event-stream":  # which has no end to be the head of
+            self.rows.setdefault("HEAD", get)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[ROUTE] = self._path

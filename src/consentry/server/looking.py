@@ -67,9 +67,7 @@ class Lens:
         action = Action(actor, operation, resource, arguments, pinned, context)
         return action, table_facts(table, found, looked=looked)
 
-    async def operands_now(
-        self, action: Action, given: tuple[Operand, ...] | None
-    ) -> tuple[Operand, ...] | None:
+    async def operands_now(self, action: Action, given: tuple[Operand, ...] | None) -> tuple[Operand, ...] | None:
         """What the operands are at the claim (threat B1): as the caller read them again, a dataset as it is now."""
         dataset = self._datasets.get(action.resource)
         if dataset is None:

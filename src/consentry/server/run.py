@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
+import logging
 import socket
 import sys
 import webbrowser
@@ -17,7 +19,7 @@ from consentry.errors import ConsentryError
 from consentry.identity.model import Invitation
 from consentry.server.app import create_app
 from consentry.server.build import open_services
-from consentry.server.logs import set_up
+from consentry.server.logs import log, set_up
 from consentry.server.services import Services
 from consentry.server.settings import Settings
 from consentry.server.webhooks import Deliverer
@@ -46,7 +48,6 @@ class Options:
     `seed` runs once the server is ready, for `--demo`; `clock_offset_ms` moves the store's clock, for rehearsals.
     """
 
-    demo: bool = False
     no_browser: bool = False
     seed: Hook | None = None
     clock_offset_ms: Callable[[], int] = lambda: 0
@@ -77,21 +78,24 @@ class Server(uvicorn.Server):
 
 def run(settings: Settings, *, host: str | None = None, port: int | None = None, demo: bool = False,
         no_browser: bool = False, seed: Hook | None = None) -> None:  # fmt: skip
-    """Serve until a signal says stop. Raises `ConsentryError` where it cannot start."""
+    """Serve until a signal says stop; with `demo`, `seed` runs once it answers.
+
+    Raises `ConsentryError` where it cannot start.
+    """
     server = settings.server.model_copy(
         update={name: value for name, value in (("host", host), ("port", port)) if value is not None}
     )
     settings = settings.model_copy(update={"server": server})
     set_up(settings.log)
     check_address(settings)
-    options = Options(demo, no_browser, seed)
+    options = Options(no_browser, seed if demo else None)
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, options))
-    else:
-        asyncio.run(serve(settings, options))
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner, contextlib.suppress(KeyboardInterrupt):
+        runner.run(serve(settings, options))
 
 
 async def serve(
@@ -103,12 +107,12 @@ async def serve(
     settings = settings.model_copy(update={"server": settings.server.model_copy(update={"port": port})})
     try:
         async with open_services(settings, clock_offset_ms=options.clock_offset_ms) as services:
-            services.lens.warm()
             server = Server(uvicorn_config(settings, services), services)
             deliverer = Deliverer(services.gate.store, settings.webhooks)
             link = await sign_in_link(services)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             beside = [asyncio.create_task(deliverer.run()), asyncio.create_task(server.stop_with(services))]
+            beside.append(asyncio.create_task(warm(services)))
             try:
                 await asyncio.wait(
                     {serving, asyncio.ensure_future(server.ready.wait())}, return_when=asyncio.FIRST_COMPLETED
@@ -126,6 +130,14 @@ async def serve(
                 await asyncio.gather(*beside, return_exceptions=True)
     finally:
         listening.close()
+
+
+async def warm(services: Services) -> None:
+    """Load the sanitizer's patterns beside the first requests rather than before or with them."""
+    try:
+        await asyncio.to_thread(services.lens.warm)
+    except ConsentryError as error:  # each action is denied with this reason, and says so
+        log(logging.ERROR, "lens_unusable", code=error.code)
 
 
 def uvicorn_config(settings: Settings, services: Services) -> uvicorn.Config:
