@@ -29,7 +29,7 @@ def program(*words: str) -> Callable[[], float]:
 
 
 def up() -> float:
-    """Until `/readyz` answers, on an empty data directory that already has its schema."""
+    """Until `/readyz` answers, on an empty data directory: key, schema, policies and first link included."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "consentry", "up", "--no-browser", "--port", "0", "--data", folder]
         began = time.perf_counter()

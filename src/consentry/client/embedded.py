@@ -18,6 +18,7 @@ from consentry.actions import Kind, Operand
 from consentry.client.http import HttpTransport
 from consentry.client.model import ClaimGiven, Decision, Status
 from consentry.client.transport import Ask
+from consentry.errors import ConsentryError
 
 if TYPE_CHECKING:
     from consentry.server.services import Services
@@ -88,8 +89,6 @@ class EmbeddedTransport:
 
 async def _own_token(services: Services) -> str:
     """The token of the service `embedded`, kept beside the data for whoever may read that."""
-    from consentry.identity.errors import NameTaken
-
     file = services.settings.data_dir / TOKEN_FILE
     if file.exists():
         return file.read_text("ascii").strip()
@@ -98,7 +97,9 @@ async def _own_token(services: Services) -> str:
     owner = await directory.person(services.settings.identity.administrator)
     try:
         made = await directory.create_agent(None, NAME, owner.id, Kind.SERVICE)
-    except NameTaken:  # the file was lost, or another process is making it: its token ends
+    except ConsentryError as error:  # the file was lost, or another process is making it: its token ends
+        if error.code != "name_taken":
+            raise
         made = await directory.rotate_agent(None, (await directory.agent(NAME)).id)
     fresh = file.with_suffix(f".{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
