@@ -379,6 +379,8 @@ async def test_out_of_office_and_post_reviews(site, read) -> None:
     form = {"to": site.people["chidi"].id, "starts": "2026-01-01T00:00", "ends": "nonsense"}
     assert (await site.post("/delegations", form)).status_code == 400
     assert (await site.post(f"/delegations/{site.ids['delegation']}/end", {}, "chidi")).status_code == 303
+    assert "index is corrupt" not in (await site.get("/reviews", "eve")).text
+    assert (await site.post(f"/reviews/{site.ids['review']}/close", {"note": "x"}, "eve")).status_code == 404
     page = read((await site.get("/reviews", "chidi")).text)
     assert "somebody else closes the review" in page.text
     assert (await site.post(f"/reviews/{site.ids['review']}/close", {"note": "fine"}, "chidi")).status_code == 403

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from consentry.consent.gate import Gate
-from consentry.consent.model import Request, RequestQuery
+from consentry.consent.model import PostReview, Request, RequestQuery
 from consentry.consent.reading import can_decide
 from consentry.consent.states import RequestState
 from consentry.identity.model import ADMINISTRATORS, AUDITORS, Session
@@ -29,13 +29,17 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The person, the roster of this moment, and the shell that goes around the page."""
+    """The person, the roster of this moment, and the shell that goes around the page.
+
+    `reviews` are the open post-reviews that the person may know of.
+    """
 
     session: Session
     roster: Roster
     now_ms: int
     shell: Shell
     waiting: Waiting
+    reviews: tuple[PostReview, ...]
 
     @property
     def me(self) -> str:
@@ -63,7 +67,8 @@ async def frame(services: Services, session: Session, here: str) -> Frame:
     gate = services.gate
     roster = await gate.roster()
     now_ms = gate.store.clock_ms()
-    pending, reviews = await asyncio.gather(waiting(gate, session.subject, roster), gate.post_reviews())
+    pending, found = await asyncio.gather(waiting(gate, session.subject, roster), gate.post_reviews())
+    reviews = tuple([one for one in found if await services.visibility.action(session, one.action_id)])
     groups = roster.groups_of(session.subject)
     mine = roster.canonical(session.subject)
     built = shell.build(
@@ -75,4 +80,4 @@ async def frame(services: Services, session: Session, here: str) -> Frame:
         admin=ADMINISTRATORS in groups,
         auditor=AUDITORS in groups,
     )
-    return Frame(session, roster, now_ms, built, pending)
+    return Frame(session, roster, now_ms, built, pending, reviews)

@@ -132,7 +132,7 @@ async def _glance(parts: Services, page: Frame) -> listing.Glance:
     return listing.Glance(
         next_to_expire=None if nearest is None else listing.item(nearest, page.roster, mine=True),
         decided=tuple(listing.item(one, page.roster, mine=False) for one in seen[:DECIDED]),
-        open_reviews=len(await parts.gate.post_reviews()),
+        open_reviews=len(page.reviews),
     )
 
 

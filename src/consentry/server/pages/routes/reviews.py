@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from consentry.consent.lasting import UnknownReview
 from consentry.consent.model import PostReview
 from consentry.errors import ConsentryError
 from consentry.identity.model import Session
@@ -23,7 +24,7 @@ router = page_router()
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One post-review. `operation` and `resource` are empty where the action is not this person's to see."""
+    """One post-review and the action that it is about."""
 
     review: PostReview
     broke: Party
@@ -44,6 +45,8 @@ async def close(request: Request, review_id: str, who: Person) -> Response:
     """Say what was found."""
     parts = services(request)
     form = await read_form(request)
+    if not any(one.id == review_id for one in await _visible(parts, who)):
+        raise UnknownReview("there is no such post-review, or it is not yours to know of")
     try:
         await parts.gate.close_post_review(review_id, who.voter("web"), form.text("note"))
     except ConsentryError as error:
@@ -51,9 +54,15 @@ async def close(request: Request, review_id: str, who: Person) -> Response:
     return see_other("/reviews")
 
 
+async def _visible(parts: Services, who: Session) -> list[PostReview]:
+    """All post-reviews of actions that this person may see."""
+    found = await parts.gate.post_reviews(open_only=False)
+    return [one for one in found if await parts.visibility.action(who, one.action_id)]
+
+
 async def _page(parts: Services, who: Session, *, error: ConsentryError | None = None) -> Response:
     page = await frame(parts, who, "reviews")
-    found = [await _row(parts, page, one) for one in await parts.gate.post_reviews(open_only=False)]
+    found = [await _row(parts, page, one) for one in await _visible(parts, who)]
     return html(
         "reviews.html",
         status=200 if error is None else error.status,
@@ -66,15 +75,12 @@ async def _page(parts: Services, who: Session, *, error: ConsentryError | None =
 
 
 async def _row(parts: Services, page: Frame, review: PostReview) -> ReviewRow:
-    operation = resource = ""
-    if await parts.visibility.action(page.session, review.action_id):
-        action = await parts.gate.action(review.action_id)
-        operation, resource = action.operation, action.resource
+    action = await parts.gate.action(review.action_id)
     return ReviewRow(
         review,
         person(review.person, page.roster),
         None if review.closed_by is None else person(review.closed_by, page.roster),
-        operation,
-        resource,
+        action.operation,
+        action.resource,
         page.roster.canonical(review.person) == page.roster.canonical(page.me),
     )
