@@ -190,7 +190,9 @@ def _echoes(text: str, pieces: list[_Piece], plan: Plan, protected: Spans) -> li
 
 
 def _write(text: str, pieces: list[_Piece], plan: Plan, subject: str) -> Applied:
-    parts, replacements, at, length = [], [], 0, 0
+    parts: list[str] = []
+    replacements: list[Replacement] = []
+    at = length = 0
     for piece in pieces:
         finding = piece.finding
         new = plan.transform(text[piece.start : piece.end], About(finding.type, finding.subtype, subject))
