@@ -33,6 +33,8 @@ class PatternDetector:
         self._matcher = matcher
         self._floor = floor
         self._words = {pattern.id: WORDS.get(pattern.type, _NONE) | pattern.words for pattern in patterns}
+        self._unlikely = {row.id for row in patterns if max(row.score, row.confirmed) < _LIKELY}
+        """What words around it make likely, or a check where nothing at all stands around it."""
         self._reasons = {pattern.id: _reasons(pattern) for pattern in patterns}
         self.types = frozenset(pattern.type for pattern in patterns)
 
@@ -77,36 +79,46 @@ class PatternDetector:
     def _look(
         self, view: View, keys_at: Callable[[int], Words], found: list[Finding], wrapped: list[tuple[int, int]]
     ) -> None:
-        text, floor, name = view.text, self._floor, self.name
+        text, name = view.text, self.name
         moved = bool(view.pieces) or view.outer is not None
         for pattern, match in self._matcher.matches(text):
             if pattern is tables.BASE64:
                 wrapped.append(match.span())
                 continue
             start, end = match.span(pattern.group)
-            score, reasons = pattern.score, self._reasons[pattern.id]
-            kind = 0
-            if pattern.check is not None:
-                verdict = pattern.check(text[start:end])
-                if verdict is False:
-                    continue
-                if verdict:
-                    score, kind = pattern.confirmed, 1
-            if pattern.after and surroundings.word_before(text, start) not in pattern.after:
-                continue
-            if pattern.lift and score + pattern.lift >= floor and self._supported(view, start, end, pattern, keys_at):
-                score, kind = min(_MOST, score + pattern.lift), kind + 2
-            if (
-                kind == 1
-                and score < _LIKELY
-                and surroundings.alone(text, start, end)
-                and not keys_at(view.span(start, end)[0])
-            ):
-                score = _LIKELY + score / 4
-            if score >= floor:
+            judged = self._judge(pattern, view, start, end, keys_at)
+            if judged is not None:
+                score, reason = judged
                 if moved:
                     start, end = view.span(start, end)
-                found.append(Finding(pattern.type, start, end, score, name, reasons[kind], pattern.subtype))
+                found.append(Finding(pattern.type, start, end, score, name, reason, pattern.subtype))
+
+    def _judge(
+        self, pattern: Pattern, view: View, start: int, end: int, keys_at: Callable[[int], Words]
+    ) -> tuple[float, str] | None:
+        """The score of a match and why, or None where it cannot be one or does not reach the floor."""
+        text = view.text
+        if pattern.after and surroundings.word_before(text, start) not in pattern.after:
+            return None
+        supported = alone = False
+        if pattern.lift:
+            supported = self._supported(view, start, end, pattern, keys_at)
+        if not supported and pattern.id in self._unlikely:
+            alone = surroundings.alone(text, start, end) and not keys_at(view.span(start, end)[0])
+            if not alone and max(pattern.score, pattern.confirmed) < self._floor:
+                return None
+        score, kind = pattern.score, 0
+        if pattern.check is not None:
+            verdict = pattern.check(text[start:end])
+            if verdict is False:
+                return None
+            if verdict:
+                score, kind = pattern.confirmed, 1
+        if supported:
+            score, kind = min(_MOST, score + pattern.lift), kind + 2
+        elif kind == 1 and score < _LIKELY and alone:
+            score = _LIKELY + score / 4
+        return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
 
     def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys_at: Callable[[int], Words]) -> bool:
         words = self._words[pattern.id]
