@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from consentry.actions import Kind
 from consentry.identity import agents, groups, people, rows, sessions, tokens
-from consentry.identity.emails import email_key
 from consentry.identity.errors import NotSignedIn, UnknownAgent, UnknownPerson
 from consentry.identity.model import (
     ADMINISTRATORS,
@@ -24,6 +23,7 @@ from consentry.identity.model import (
 )
 from consentry.identity.secret import digest, kind_of, mint
 from consentry.identity.sessions import Lifetimes
+from consentry.policy.emails import email_key
 from consentry.policy.model import Membership, Person
 from consentry.store import Store, Tx, tables
 from consentry.store.store import News

@@ -42,12 +42,6 @@ class UnknownSession(NotFound):
     code = "unknown_session"
 
 
-class InvalidEmail(InvalidInput):
-    """The e-mail address cannot be kept in one spelling."""
-
-    code = "invalid_email"
-
-
 class LastAdministrator(ConsentryError):
     """Nobody would be left who may administer."""
 

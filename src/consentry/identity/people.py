@@ -8,12 +8,12 @@ from consentry.actions import new_id
 from consentry.consent.errors import NotAllowed
 from consentry.errors import InvalidInput
 from consentry.identity import rows
-from consentry.identity.emails import email_key, email_text
 from consentry.identity.errors import IdentityTaken, LastAdministrator, UnknownIdentity
 from consentry.identity.groups import join
 from consentry.identity.model import ADMINISTRATORS, Identity, TokenKind
 from consentry.identity.secret import digest
 from consentry.identity.tokens import end_all, insert_token
+from consentry.policy.emails import email_key, email_text
 from consentry.policy.model import Person
 from consentry.store import Tx, tables
 from consentry.store.record import record

@@ -10,6 +10,7 @@ from typing import Self
 
 from consentry.actions import Json, JsonObject
 from consentry.errors import InvalidInput
+from consentry.policy.emails import InvalidEmail, email_key
 
 
 class Verdict(StrEnum):
@@ -213,7 +214,7 @@ class Roster:
         self.version = version
         self.persons: Mapping[str, Person] = {person.id: person for person in persons}
         self.agents: Mapping[str, Agent] = {agent.id: agent for agent in agents}
-        self._by_email = {person.email.casefold(): person for person in self.persons.values() if not person.merged_into}
+        self._by_email = {_key(person.email): person for person in self.persons.values() if not person.merged_into}
         self._since: dict[str, dict[str, int]] = {}
         self._groups_of: dict[str, set[str]] = {}
         for one in memberships:
@@ -235,7 +236,8 @@ class Roster:
         return record is not None and record.active
 
     def by_email(self, email: str) -> Person | None:
-        return self._by_email.get(email.casefold())
+        """The person with this address, in whatever spelling it is written."""
+        return self._by_email.get(_key(email))
 
     def owner_of(self, agent: str) -> str | None:
         """The person who owns an agent or service, or `None` where there is no such agent."""
@@ -267,3 +269,10 @@ class Roster:
         if reviewers == "anyone":
             return frozenset(p.id for p in self.persons.values() if p.active and not p.merged_into)
         return frozenset()
+
+
+def _key(email: str) -> str:
+    try:
+        return email_key(email)
+    except InvalidEmail:
+        return email.casefold()

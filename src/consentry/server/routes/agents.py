@@ -5,9 +5,10 @@ from __future__ import annotations
 from consentry.actions import Kind
 from consentry.consent.errors import NotAllowed
 from consentry.errors import InvalidInput
-from consentry.identity.errors import InvalidEmail, NameTaken, UnknownAgent, UnknownPerson
+from consentry.identity.errors import NameTaken, UnknownAgent, UnknownPerson
 from consentry.identity.model import NewAgentToken
 from consentry.identity.sessions import require_person
+from consentry.policy.emails import InvalidEmail
 from consentry.server.access import ADMINS_ONLY, PERSONS
 from consentry.server.endpoint import Call, Endpoint
 from consentry.server.views.identity import AgentBody, AgentsPage, AgentTokenView, AgentView, OwnerBody

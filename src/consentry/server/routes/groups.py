@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from consentry.errors import InvalidInput
-from consentry.identity.errors import InvalidEmail, LastAdministrator, UnknownGroup, UnknownPerson
+from consentry.identity.errors import LastAdministrator, UnknownGroup, UnknownPerson
 from consentry.identity.sessions import require_person
+from consentry.policy.emails import InvalidEmail
 from consentry.server.access import ADMINS_ONLY, PERSONS
 from consentry.server.endpoint import Call, Endpoint
 from consentry.server.views.base import time_text

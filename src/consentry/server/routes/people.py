@@ -5,12 +5,12 @@ from __future__ import annotations
 from consentry.consent.errors import NotAllowed
 from consentry.identity.errors import (
     IdentityTaken,
-    InvalidEmail,
     LastAdministrator,
     UnknownIdentity,
     UnknownPerson,
 )
 from consentry.identity.sessions import require_person
+from consentry.policy.emails import InvalidEmail
 from consentry.policy.model import Person
 from consentry.server.access import ADMINS_ONLY, PERSONS
 from consentry.server.endpoint import Call, Endpoint

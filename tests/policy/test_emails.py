@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentry.identity.emails import email_key, email_text
-from consentry.identity.errors import InvalidEmail
+from consentry.policy.emails import InvalidEmail, email_key, email_text
 
 SAME = [
     "ada.lovelace@example.org",

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from consentry.identity.errors import InvalidEmail
+from consentry.errors import InvalidInput
+
+
+class InvalidEmail(InvalidInput):
+    """The e-mail address cannot be kept in one spelling."""
+
+    code = "invalid_email"
+
 
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*/=?^_`{|}~.+-]{1,64}")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
