@@ -13,7 +13,7 @@ LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-all bench lint docs tools lock clean
+.PHONY: help up test test-all bench lint docs screenshots tools lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,9 @@ lint: $(VENV)/installed-dev ## ruff, mypy
 docs: $(VENV)/installed-dev ## write what is generated in docs/, and check that the rest is true
 	@set -e; for script in docs/generate/*.py; do [ ! -e "$$script" ] || $(BIN)/python "$$script"; done
 	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+screenshots: $(VENV)/installed-dev tools ## photograph the inbox of a real server for docs/
+	@$(BIN)/python tools/screenshots.py
 
 # Programs that tests drive. Where they cannot be had, the tests that need them are skipped by name.
 tools:

@@ -253,3 +253,37 @@ def test_the_log_is_served_to_auditors(house: House, at: Callable[[str], None], 
             child.terminate()
             child.wait(20)
             child.stdout.close()
+
+
+def test_watching_sees_requests_come(house: House, at: Callable[[str], None]) -> None:
+    at("joon")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "consentry", "requests", "watch", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    try:
+        assert "watching" in child.stderr.readline()
+        asking = threading.Event()
+        asker = threading.Thread(target=_ask_until, args=(house, asking))
+        asker.start()
+        seen = json.loads(child.stdout.readline())
+        asking.set()
+        asker.join()
+    finally:
+        child.terminate()
+        child.wait(20)
+        child.stdout.close()
+        child.stderr.close()
+    assert {"event", "data"} <= seen.keys()
+
+
+def _ask_until(house: House, done: threading.Event) -> None:
+    for index in range(100):
+        pending(house, f"watched {index}")
+        if done.wait(0.3):
+            return
