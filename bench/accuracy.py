@@ -1,25 +1,33 @@
-"""Accuracy on the benchmark data, with Presidio beside it where `CONSENTRY_PEERS_PYTHON` names its interpreter."""
+"""Accuracy on the benchmark data, with Presidio beside it where `CONSENTRY_PEERS_PYTHON` names its interpreter.
+
+`python bench/accuracy.py [structured] [names] [secrets]` runs the parts that are named, or all.
+"""
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 
+import accuracy_structured
+import shared
 from rich.console import Console
 
-PARTS = ("accuracy_structured", "accuracy_names", "accuracy_secrets")
+SCRIPTS = {"names": "pii", "secrets": "secrets"}
+"""Parts that are scripts of their own, and the data that each is given."""
 
 
 def main() -> None:
-    """Prints the tables of the parts that are named as arguments, or of all."""
+    """Prints the tables of each part."""
     console = Console(width=140)
-    chosen = [f"accuracy_{name}" for name in sys.argv[1:]] or PARTS
+    chosen = sys.argv[1:] or ["structured", *SCRIPTS]
     for part in chosen:
-        if find_spec(part) is None:
-            console.print(f"{part}: not here")
-            continue
-        import_module(part).run(console)
+        console.rule(part)
+        if part == "structured":
+            accuracy_structured.run(console)
+        else:
+            script = Path(__file__).with_name(f"accuracy_{part}.py")
+            subprocess.run([sys.executable, str(script), str(shared.DATA / SCRIPTS[part])], check=True)
 
 
 if __name__ == "__main__":
