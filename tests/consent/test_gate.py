@@ -28,7 +28,7 @@ from consentry.consent.errors import (
 from consentry.consent.model import ActionState, Ballot, BallotVerdict, OutcomeStatus, Submission
 from consentry.consent.states import RequestState
 from consentry.ledger.verify import verify_path
-from consentry.policy.model import Assurance, Facts, Verdict
+from consentry.policy.model import Assurance, Facts, Reason, Verdict
 from consentry.store import tables
 
 
@@ -272,3 +272,12 @@ async def test_a_repeat_with_other_facts_takes_the_earlier_request_back(world):
     await world.vote(second, "ada")
     third = await world.gate.submit(base)
     assert (third.state, third.request_id != second.request_id) == (ActionState.PENDING, True)
+
+
+async def test_what_a_lens_could_not_read_is_denied_and_recorded(world):
+    refusal = Reason("lens-failed", "the arguments could not be scanned")
+    for operation, claim in (("dataset.read", False), ("s3.get", True)):
+        decision = await world.gate.submit(replace(world.submission(operation), refusal=refusal), claim=claim)
+        assert decision.state is ActionState.DENIED
+        assert decision.reasons[0] == refusal
+        assert await world.entries(decision.action_id) == ["action.denied"]

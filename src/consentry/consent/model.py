@@ -206,7 +206,8 @@ class Submission:
     """An action on its way into the gate.
 
     `reason` is the caller's text for reviewers: payload, shown as such. `idempotency_key` makes a repeat of the same
-    submission by the same actor answer with the first one. `session` is where it came from.
+    submission by the same actor answer with the first one. `session` is where it came from. With `refusal`, a lens
+    could not read the action: it is denied for that reason whatever policy says, and recorded like every denial.
     """
 
     action: Action
@@ -215,6 +216,7 @@ class Submission:
     idempotency_key: str | None = None
     session: str | None = None
     door: str | None = None
+    refusal: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def is_routine(prepared: Prepared) -> bool:
         judgement.verdict is Verdict.ALLOW
         and judgement.obligations.level is Level.L0
         and prepared.submission.idempotency_key is None
+        and prepared.submission.refusal is None
     )
 
 
@@ -66,6 +67,8 @@ def submit(tx: Tx, core: Core, prepared: Prepared, *, claim: bool) -> Decision:
         return known
     if judgement.policy_version != tx.versions.policy or prepared.roster_version != tx.versions.roster:
         judgement = core.judge(tx, submission.action, submission.facts)
+    if submission.refusal is not None:
+        judgement = _deny(judgement, submission.refusal.policy, submission.refusal.text)
     if judgement.obligations.level is Level.L3 and judgement.verdict is not Verdict.DENY:
         judgement = _deny(judgement, "no-witness", "policy asks for level L3, and no witness is configured")
     if judgement.verdict is Verdict.DENY:

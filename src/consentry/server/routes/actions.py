@@ -10,6 +10,7 @@ from consentry.actions import Action, Actor, InvalidAction, NotExact, Operand
 from consentry.consent import errors as gate
 from consentry.consent.model import Decision, HistoryQuery, Submission
 from consentry.errors import InvalidInput, Unavailable
+from consentry.policy.model import Facts, Reason
 from consentry.server.access import ANY_SESSION, PERSONS
 from consentry.server.endpoint import Call, Endpoint
 from consentry.server.lens import LensFailed
@@ -54,9 +55,18 @@ async def break_glass(call: Call, body: BreakGlassBody) -> DecisionView:
 
 
 async def _submission(call: Call, body: ActionBody, actor: Actor, *, reason: str | None, key: str | None) -> Submission:
-    action, facts = await call.services.lens.look(
-        actor, body.operation, body.resource, body.arguments, operands(body.operands) or (), body.context
-    )
+    pinned = operands(body.operands) or ()
+    try:
+        action, facts = await call.services.lens.look(
+            actor, body.operation, body.resource, body.arguments, pinned, body.context
+        )
+    except (LensFailed, gate.OperandChanged) as error:
+        action = Action(actor, body.operation, body.resource, body.arguments, pinned, body.context)
+        refusal = Reason(error.code.replace("_", "-"), str(error))
+        await call.services.gate.submit(
+            Submission(action, Facts(), reason, None, call.session.id, "api", refusal=refusal)
+        )
+        raise
     return Submission(action, facts, reason, key, call.session.id, "api")
 
 
