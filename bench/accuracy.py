@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rich.console import Console
+
 import accuracy_structured
 import shared
-from rich.console import Console
 
 SCRIPTS = {"names": "pii", "secrets": "secrets"}
 """Parts that are scripts of their own, and the data that each is given."""
