@@ -25,6 +25,7 @@ from consentry.server.auth import SESSION
 from consentry.server.endpoint import Call, Endpoint, answer
 from consentry.server.guard import let_in
 from consentry.server.logs import log
+from consentry.server.mcp import McpDoor
 from consentry.server.openapi import endpoint as openapi_endpoint
 from consentry.server.origin import check_host, known_hosts
 from consentry.server.problems import NotAcceptedMethod, UnknownPath, problem_response
@@ -194,12 +195,15 @@ def create_app(services: Services) -> ASGIApp:
             yield
         finally:
             services.stop()
+            await mcp.close()
             await services.hub.close()
 
+    mcp = McpDoor(services)
     by_path: dict[str, list[Endpoint]] = {}
     for row in table(services):
         by_path.setdefault(row.path, []).append(row)
     routes = [Route(path, Resource(services, path, rows)) for path, rows in sorted(by_path.items(), key=_busy_first)]
+    routes.append(Route("/mcp/{resource}", mcp))
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = Pages(services, _pages(services))

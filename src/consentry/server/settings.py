@@ -161,6 +161,33 @@ class MetricsSettings(Section):
     """Whether `/metrics` answers without a session; else it takes auditors and administrators."""
 
 
+class McpSettings(Section):
+    """The MCP server behind a resource of kind `mcp`, and how its door behaves."""
+
+    command: tuple[str, ...] = ()
+    """The program of a local server with its arguments; one that is elsewhere has `upstream` instead."""
+    env: dict[str, SecretRef] = {}
+    """Variables for a local server, by reference: `env:NAME`."""
+    headers: dict[str, SecretRef] = {}
+    """Headers that go to the server with each request, such as `Authorization`, by reference."""
+    gentle: tuple[str, ...] = ()
+    """Tools that destroy nothing, on your word; a server's own annotations are not believed."""
+    pins: dict[str, str] = {}
+    """Definition hashes of tools that somebody has looked at; a tool with another one is denied."""
+    prefix: str = ""
+    """What the names of this server's tools begin with at the door."""
+    ask: tuple[Literal["sampling", "elicitation", "roots"], ...] = ("sampling", "elicitation", "roots")
+    """What the server may ask of clients; sampling is also an `llm.prompt` action."""
+    pass_unreadable: bool = False
+    """Whether pictures, sounds and binary data pass where policy masks a result; else the result is refused."""
+    hold: Duration = Field(default="50s")  # type: ignore[assignment]
+    """How long an answer is held back for people; less than what clients wait."""
+    beat: Duration = Field(default="5s")  # type: ignore[assignment]
+    """How often a client that asked for progress hears something meanwhile."""
+    timeout: Duration = Field(default="300s")  # type: ignore[assignment]
+    """How long the server may take to answer."""
+
+
 class ResourceSettings(Section):
     """One resource that actions are about."""
 
@@ -176,6 +203,8 @@ class ResourceSettings(Section):
     """What policies may ask about it, such as `env = "prod"`."""
     columns: dict[str, str] = {}
     """Which columns hold which entity type, such as `email = "EMAIL_ADDRESS"`."""
+    mcp: McpSettings = McpSettings()
+    """For kind `mcp`."""
 
 
 class SlackSettings(Section):

@@ -1,0 +1,34 @@
+"""What a door is told of one upstream server. Secrets are in here already revealed: never shown, logged or sent on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An upstream MCP server behind a resource. Either `url` or `command` says where it is.
+
+    `gentle` names the tools of which the operator says that they destroy nothing (a server's own annotations are not
+    believed). `pins` are tools' definition hashes that the operator has looked at. `ask` is what the server may ask
+    of clients. Times are in seconds; `hold_s` is how long an answer is held back for people, below what clients wait.
+    """
+
+    resource: str
+    url: str | None = None
+    command: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    gentle: frozenset[str] = frozenset()
+    pins: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
+    ask: frozenset[str] = frozenset({"sampling", "elicitation", "roots"})
+    pass_unreadable: bool = False
+    hold_s: float = 50.0
+    beat_s: float = 5.0
+    timeout_s: float = 300.0
+    max_message: int = 64 << 20
+    scan_limit: int = 1 << 18
+    quiet: bool = True
+    """Whether what a local server writes to standard error is dropped."""

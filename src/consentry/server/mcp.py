@@ -1,0 +1,146 @@
+"""Where the MCP door hangs in the server: `/mcp/{resource}`, behind the same guard as every route."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.types import Receive, Scope, Send
+
+from consentry.errors import NotFound
+from consentry.server.access import ANY_SESSION
+from consentry.server.guard import let_in
+from consentry.server.lens import Remembering
+from consentry.server.settings import InvalidSettings, ResourceSettings, SanitizeSettings
+
+if TYPE_CHECKING:
+    from consentry.doors.mcp.config import Server
+    from consentry.doors.mcp.door import Door, Tools
+    from consentry.server.services import Services
+
+PATH = "/mcp/{resource}"
+KEY_FILE = "mcp.key"
+KEY_BYTES = 32
+NAME_TYPES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP"})
+"""Entity types that take the model of names to find."""
+
+
+class McpDoor:
+    """The route. The door behind it is made at the first call."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._door: Door | None = None
+        self._servers: dict[str, Server] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["consentry.route"] = PATH
+        session = await let_in(self._services, scope, ANY_SESSION)
+        assert session is not None
+        server = self._server(scope["path_params"]["resource"])
+        from consentry.doors.mcp.client import Caller
+
+        await self._opened().serve(server, Caller(session.actor, session.id), scope, receive, send)
+
+    async def close(self) -> None:
+        door, self._door = self._door, None
+        if door is not None:
+            await door.close()
+
+    def _server(self, name: str) -> Server:
+        if name not in self._servers:
+            settings = self._services.settings
+            found = settings.resources.get(name)
+            if found is None or found.kind != "mcp":
+                raise NotFound('there is no MCP server of this name: add it to `resources` with `kind = "mcp"`')
+            self._servers[name] = upstream(name, found, settings.sanitize)
+        return self._servers[name]
+
+    def _opened(self) -> Door:
+        if self._door is None:
+            from consentry.doors.mcp.door import Door
+            from consentry.doors.mcp.keeper import GateKeeper
+
+            services = self._services
+            self._door = Door(
+                GateKeeper(services.gate, services.origin),
+                key=key(services.settings.data_dir),
+                tools=tools(services.settings.sanitize),
+                limit=services.settings.limits.body,
+                stopping=services.stopping,
+            )
+        return self._door
+
+
+def upstream(name: str, settings: ResourceSettings, sanitize: SanitizeSettings) -> Server:
+    """What the door is told of a server. Raises `InvalidSettings`, `SecretUnavailable`."""
+    from consentry.doors.mcp.config import Server
+
+    mcp = settings.mcp
+    if (settings.upstream is None) == (not mcp.command):
+        raise InvalidSettings(f"`resources.{name}` needs either `upstream` or `mcp.command`")
+    url = None if settings.upstream is None else settings.upstream.reveal()
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise InvalidSettings(
+            f"`resources.{name}.upstream` must be the `http://` or `https://` address of an MCP server"
+        )
+    return Server(
+        resource=name,
+        url=url,
+        command=mcp.command,
+        headers={header: one.reveal() for header, one in mcp.headers.items()},
+        env={variable: one.reveal() for variable, one in mcp.env.items()},
+        gentle=frozenset(mcp.gentle),
+        pins=dict(mcp.pins),
+        prefix=mcp.prefix,
+        ask=frozenset(mcp.ask),
+        pass_unreadable=mcp.pass_unreadable,
+        hold_s=mcp.hold / 1000,
+        beat_s=mcp.beat / 1000,
+        timeout_s=mcp.timeout / 1000,
+        scan_limit=sanitize.scan_bytes,
+    )
+
+
+def key(data_dir: Path) -> bytes:
+    """The key under which what clients carry between rounds is sealed; made once, for this installation alone."""
+    file = data_dir / KEY_FILE
+    if not file.exists():
+        fresh = file.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+            target.write(os.urandom(KEY_BYTES))
+        fresh.replace(file)
+    return file.read_bytes()
+
+
+def tools(settings: SanitizeSettings) -> Tools:
+    """What looks into texts at the door: the same sanitizer as everywhere, loaded when it is first needed."""
+    from consentry.doors.mcp.door import Tools
+
+    return Tools(_types() if settings.findings else None, _cleaner)
+
+
+def _types() -> Callable[[str], tuple[str, ...]]:
+    scanner: Remembering | None = None
+
+    def types(text: str) -> tuple[str, ...]:
+        nonlocal scanner
+        if scanner is None:
+            from consentry.sanitize import Sanitizer
+
+            scanner = Remembering(Sanitizer.default(names=False))
+        return scanner.types(text)
+
+    return types
+
+
+@lru_cache(maxsize=64)
+def _cleaner(masks: tuple[str, ...]) -> Callable[[str], str]:
+    """What masks these entity types in a text."""
+    from consentry.sanitize import Sanitizer
+
+    sanitizer = Sanitizer.default(names=not NAME_TYPES.isdisjoint(masks), types=masks)
+    return lambda text: sanitizer.sanitize(text).text
