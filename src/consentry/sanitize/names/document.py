@@ -184,6 +184,7 @@ def learn(known: dict[int, Known], tokens: Tokens, owner: Rows, named: Sequence[
     ]
     if not sure:
         return
+    sure.sort(key=lambda one: one.label != "PERSON" or one.first == one.last)  # whole persons have the first word
     solid = _solid(tokens)
     telling = _telling(tokens, np.unique([row for one in sure for row in range(one.first, one.last + 1)]), words)
     for one in sure:
@@ -217,6 +218,19 @@ def _telling(tokens: Tokens, rows: Rows, words: Vocabulary) -> frozenset[int]:
     alone = (bits & _WEAK) == 0
     long_enough = tokens.end[rows] - tokens.start[rows] >= 3
     return frozenset(rows[alone & long_enough].tolist())
+
+
+def agreed(tokens: Tokens, owner: Rows, known: dict[int, Known], named: Sequence[Named]) -> list[Named]:
+    """With single words read as a place or an organisation made persons where they are part of a surer one."""
+    out: list[Named] = []
+    for one in named:
+        if one.first == one.last and one.label in ("ORGANIZATION", "LOCATION"):
+            key = int(tokens.key[one.first])
+            label, score = known.get(int(owner[one.first]), {}).get(key, {}).get((key,), ("", 0.0))
+            if label == "PERSON" and score > one.score:
+                one = Named(one.first, one.last, label, round(score * 0.95, 3), "is a name found elsewhere in the text")
+        out.append(one)
+    return out
 
 
 def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask, code: Mask) -> Iterator[Named]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from consentry.sanitize.detector import Context
@@ -28,17 +27,17 @@ _KEYS: Final = (
 _VALUE: Final = re.compile(r"\s*([^\W\d_][\w .,'’()&-]*?)\s*", re.UNICODE)
 
 
-def by_key(text: str, context: Context, found: Sequence[Finding], detector: str) -> list[Finding]:
-    """The whole value where its key says what it is and the tagger saw nothing in it."""
-    if not context.value or not context.key or len(text) > LONGEST or found:
-        return []
-    value = _VALUE.fullmatch(text)
+def by_key(text: str, context: Context, found: list[Finding], detector: str) -> list[Finding]:
+    """The findings of a value under its key: what the key says goes before what the tagger reads into it."""
+    kind = _said(context) if len(text) <= LONGEST else None
+    value = _VALUE.fullmatch(text) if kind else None
+    if kind is None or value is None or len(value[1]) < 2 or any(one.type == kind for one in found):
+        return found
+    return [Finding(kind, value.start(1), value.end(1), 0.8, detector, "stands under a key that says what it is")]
+
+
+def _said(context: Context) -> str | None:
+    if not context.value or not context.key:
+        return None
     key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", context.key).lower().replace("-", "_").replace(" ", "_")
-    if value is None or len(value[1]) < 2:
-        return []
-    for label, pattern in _KEYS:
-        if pattern.search(key):
-            return [
-                Finding(label, value.start(1), value.end(1), 0.8, detector, "stands under a key that says what it is")
-            ]
-    return []
+    return next((label for label, pattern in _KEYS if pattern.search(key)), None)

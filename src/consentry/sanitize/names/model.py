@@ -20,12 +20,13 @@ import numpy.typing as npt
 
 from consentry.errors import ConsentryError
 from consentry.sanitize.names import features
-from consentry.sanitize.names.tokens import U64, Tables, Tokens
+from consentry.sanitize.names.tokens import U8, U64, Tables, Tokens
 
 MAGIC: Final = b"CNSNAME1"
 FILE: Final = "names.model"
 DIGEST_FILE: Final = "names.model.sha256"
 F32 = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.intp]
 _DTYPES: Final = {"int8": np.int8, "uint8": np.uint8, "uint32": np.uint32, "uint64": np.uint64, "float32": np.float32}
 
 
@@ -41,7 +42,8 @@ class Model:
     """Weights, word lists and character tables.
 
     `table` holds one row per feature (int8, times `scale`), `known` the sorted keys of types whose vectors stand ready
-    in `vectors`. `window` and `output` are the two layers; `labels` are BIO labels, `O` first.
+    in `vectors`. `likely` are words that may be names in lower case (`likely_bits`: their first 20 bits), `never` types
+    that are no part of a name. `window` and `output` are the two layers; `labels` are BIO labels, `O` first.
     """
 
     labels: tuple[str, ...]
@@ -56,12 +58,13 @@ class Model:
     output_bias: F32
     transitions: F32
     likely: U64
+    likely_bits: npt.NDArray[np.bool_]
     never: U64
     known: U64
     vectors: F32
 
-    def type_vectors(self, tokens: Tokens, chosen: npt.NDArray[np.intp]) -> F32:
-        """One row per chosen token: the sum of its features, then one row of zeros for the padding around a text."""
+    def type_vectors(self, tokens: Tokens, chosen: Rows) -> tuple[F32, Rows]:
+        """The vectors of the types among the chosen tokens, and for each chosen token the row of its type."""
         keys = features.type_keys(tokens.key[chosen], tokens.shape[chosen])
         unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         vectors = np.empty((len(unique), self.table.shape[1]), np.float32)
@@ -69,11 +72,10 @@ class Model:
         ready = self.known[at] == unique if len(self.known) else np.zeros(len(unique), bool)
         vectors[ready] = self.vectors[at[ready]]
         if not ready.all():
-            rest = chosen[first[~ready]]
-            vectors[~ready] = self.compute(tokens, rest)
-        return np.asarray(vectors[inverse])
+            vectors[~ready] = self.compute(tokens, chosen[first[~ready]])
+        return vectors, inverse
 
-    def compute(self, tokens: Tokens, chosen: npt.NDArray[np.intp]) -> F32:
+    def compute(self, tokens: Tokens, chosen: Rows) -> F32:
         """Vectors of types from their features."""
         rows = features.rows(
             tokens.prefix,
@@ -88,18 +90,41 @@ class Model:
             total += self.table[rows[:, slot]]
         return total * self.scale
 
-    def emissions(self, vectors: F32, where: npt.NDArray[np.intp]) -> F32:
-        """Label scores of the tokens `where`; `vectors` has `WINDOW` rows of padding on both sides of all tokens."""
-        width = 2 * features.WINDOW + 1
-        view = np.lib.stride_tricks.sliding_window_view(vectors, (width, vectors.shape[1]))[:, 0]
-        seen = view[where].reshape(len(where), -1)
-        hidden = seen @ self.window + self.window_bias
+    def emissions(self, vectors: F32, kind: Rows, gap: U8, slots: Rows, size: int, where: Rows) -> F32:
+        """Label scores of the slots `where` among `size`; the token at `slots[i]` is of type `kind[i]` after `gap[i]`.
+
+        A slot without a token is padding and counts for nothing. The window layer is applied once per pair of type and
+        gap, and each token adds up the parts of its neighbours.
+        """
+        pair = kind * len(self.gaps) + gap
+        used = np.zeros(len(vectors) * len(self.gaps), bool)
+        used[pair] = True
+        pairs = np.flatnonzero(used)
+        place = np.cumsum(used)[pair]
+        at = np.zeros(size, np.intp)
+        at[slots] = place
+        seen = vectors[pairs // len(self.gaps)] + self.gaps[pairs % len(self.gaps)]
+        hidden = np.repeat(self.window_bias[None], len(where), 0)
+        part = np.zeros((len(pairs) + 1, len(self.window_bias)), np.float32)
+        for offset, weights in enumerate(self.window.reshape(-1, vectors.shape[1], len(self.window_bias))):
+            np.matmul(seen, weights, out=part[1:])
+            hidden += part[at[where + (offset - features.WINDOW)]]
         np.maximum(hidden, 0, out=hidden)
         return np.asarray(hidden @ self.output + self.output_bias, np.float32)
 
+    def may_start_low(self, key: U64) -> npt.NDArray[np.bool_]:
+        """Whether each word, written in lower case, may be a name nevertheless."""
+        rows = np.flatnonzero(self.likely_bits[(key >> np.uint64(44)).astype(np.intp)])
+        out = np.zeros(len(key), bool)
+        out[rows] = features.contains(self.likely, key[rows])
+        return out
+
 
 def read(path: Path, digest: str | None) -> Model:
-    """The model in `path`. Raises `ModelUnusable` where the file is missing, damaged, or has another SHA-256 than `digest`."""
+    """The model in `path`.
+
+    Raises `ModelUnusable` where the file is missing, damaged, or has another SHA-256 than `digest`.
+    """
     try:
         raw = np.memmap(path, np.uint8, "r")
     except (OSError, ValueError) as error:
@@ -123,7 +148,9 @@ def _parsed(raw: npt.NDArray[np.uint8]) -> Model:
     }
     lists = {name: arrays.pop(f"list.{name}") for name in features.LISTS}
     tables = Tables(arrays.pop("classes"), arrays.pop("folded"))
-    return Model(labels=tuple(header["meta"]["labels"]), tables=tables, lists=lists, **arrays)
+    bits = np.zeros(1 << 20, bool)
+    bits[(arrays["likely"] >> np.uint64(44)).astype(np.intp)] = True
+    return Model(labels=tuple(header["meta"]["labels"]), tables=tables, lists=lists, likely_bits=bits, **arrays)
 
 
 def write(path: Path, labels: tuple[str, ...], arrays: Mapping[str, npt.NDArray[np.generic]]) -> str:

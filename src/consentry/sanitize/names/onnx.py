@@ -1,6 +1,6 @@
 """A token-classification model in ONNX as the larger model (the extra `onnx`: onnxruntime and tokenizers).
 
-The folder holds `model.onnx` (inputs `input_ids`, `attention_mask` and perhaps `token_type_ids`; output `logits` of shape
+The folder holds `model.onnx` (inputs `input_ids`, `attention_mask` and perhaps `token_type_ids`; output `logits`:
 batch, tokens, labels), `tokenizer.json` (Hugging Face tokenizers) and `config.json` with `id2label`.
 """
 
@@ -34,7 +34,7 @@ class OnnxJudge:
 
     def __init__(self, folder: Path) -> None:
         try:
-            import onnxruntime
+            import onnxruntime  # type: ignore[import-untyped, import-not-found, unused-ignore]
             from tokenizers import Tokenizer
         except ImportError as error:
             raise InvalidInput("a larger model needs `consentry[onnx]`; install it or leave the model out") from error

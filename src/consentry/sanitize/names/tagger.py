@@ -82,6 +82,7 @@ class NameDetector:
             document.learn(known, piece, owner, named, self._words)
             tagged.append((offset, piece, owner, named, code))
         for offset, piece, owner, named, code in tagged:
+            named = document.agreed(piece, owner, known, named)
             for one in [*named, *document.again(piece, owner, known, _covered(piece, named), code)]:
                 yield offset, piece, one
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 U8 = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint32]
 
 OTHER: Final = 0
 LOWER: Final = 1
@@ -36,7 +37,7 @@ SHAPE_SINGLE: Final = 6
 
 BASE: Final = 0x9E3779B97F4A7C15 | 1
 INVERSE: Final = pow(BASE, -1, 1 << 64)
-LONGEST: Final = 1 << 18
+LONGEST: Final = 1 << 16
 """Characters that are looked at in one piece."""
 
 
@@ -67,11 +68,6 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.start)
 
-    def part(self, rows: npt.NDArray[np.intp], start: I32, end: I32) -> U64:
-        """Hashes of the characters `start…end` (offsets in the piece), one per row of `rows`; `rows` only sizes."""
-        del rows
-        return part_hash(self.prefix, start, end)
-
 
 def part_hash(prefix: U64, start: I32, end: I32) -> U64:
     """Hash of the folded characters in `start…end`, the same wherever they stand."""
@@ -92,33 +88,40 @@ def word_hash(word: str, tables: Tables) -> int:
     return int(tokenize_codes(codes_of(word), tables).prefix[-1])
 
 
-def codes_of(text: str) -> npt.NDArray[np.uint32]:
-    """Code points of the text; lone surrogates included."""
+def codes_of(text: str) -> Codes:
+    """Code points of the text, lone surrogates included; one byte each where all are ASCII."""
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def tokenize_codes(codes: npt.NDArray[np.uint32], tables: Tables) -> Tokens:
+def tokenize_codes(codes: Codes, tables: Tables) -> Tokens:
     """Tokens of at most `LONGEST` code points."""
     if len(codes) > LONGEST:
         raise ValueError(f"a piece of {len(codes)} characters is longer than {LONGEST}")
-    low = np.minimum(codes, 0xFFFF)
-    classes = tables.classes[low]
-    folded = np.where(codes < 0x10000, tables.folded[low], codes).astype(np.uint64)
+    if codes.dtype == np.uint8:
+        classes, folded = tables.classes[codes], tables.folded[:256].astype(np.uint64)[codes]
+    else:
+        low = np.minimum(codes, 0xFFFF)
+        classes = tables.classes[low]
+        folded = np.where(codes < 0x10000, tables.folded[low], codes).astype(np.uint64)
+    folded += np.uint64(1)
+    folded *= _powers()[0][: len(codes)]
     prefix = np.zeros(len(codes) + 1, np.uint64)
-    np.cumsum((folded + np.uint64(1)) * _powers()[0][: len(codes)], out=prefix[1:])
+    np.cumsum(folded, out=prefix[1:])
     start, end = _bounds(classes)
-    return Tokens(
-        start, end, part_hash(prefix, start, end), _shapes(classes, start, end), _gaps(classes, start, end), prefix
-    )
+    key = part_hash(prefix, start, end)
+    return Tokens(start, end, key, _shapes(classes, start, end), _gaps(classes, start, end), prefix)
+
+
+_KIND: Final = np.array([0, 1, 1, 2, 3, 3], np.uint8)
 
 
 def _bounds(classes: U8) -> tuple[I32, I32]:
-    kind = np.array([0, 1, 1, 2, 3, 3], np.uint8)[classes]
-    first = np.empty(len(kind), bool)
-    if len(kind):
-        first[0] = True
-        np.not_equal(kind[1:], kind[:-1], out=first[1:])
-        first |= kind == 0
+    kind = _KIND[classes]
+    first = np.ones(len(kind), bool)
+    np.not_equal(kind[1:], kind[:-1], out=first[1:])
+    first |= kind == 0
     edges = np.flatnonzero(first).astype(np.int32)
     ends = np.append(edges[1:], np.int32(len(kind))).astype(np.int32)
     solid = kind[edges] != 3
@@ -143,10 +146,10 @@ def _shapes(classes: U8, start: I32, end: I32) -> U8:
 def _gaps(classes: U8, start: I32, end: I32) -> U8:
     if not len(start):
         return np.zeros(0, np.uint8)
-    breaks = np.concatenate(([0], np.cumsum(classes == BREAK, dtype=np.int32)))
     before = np.concatenate(([0], end[:-1])).astype(np.int32)
     gap = (start > before).astype(np.uint8)
-    lines = breaks[start] - breaks[before]
+    breaks = np.flatnonzero(classes == BREAK)
+    lines = np.searchsorted(breaks, start) - np.searchsorted(breaks, before)
     gap[lines == 1] = 2
     gap[lines > 1] = 3
     gap[0] = 3
