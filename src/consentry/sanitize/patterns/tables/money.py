@@ -52,6 +52,7 @@ PATTERNS: Final = (
         regex=_iban(),
         trigger=r"\b[a-z]{2}\d\d[ -]?[a-z0-9]{2}",
         reach=8,
+        begin=r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d",
         ahead=100,
         ignore_case=True,
         score=0.5,

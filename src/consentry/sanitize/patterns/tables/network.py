@@ -22,7 +22,7 @@ PATTERNS: Final = (
             r"(?<![\w%+-])[\w%+-][\w.%+'-]{0,63}+@"
             r"(?:[A-Za-z0-9-]{1,63}+\.){1,8}(?:xn--[A-Za-z0-9-]{2,59}+|[A-Za-z]{2,24}+)(?![\w-])"
         ),
-        trigger=r"@[A-Za-z0-9-]",
+        trigger=r"[A-Za-z0-9_.%+'-]@[A-Za-z0-9-]",
         reach=68,
         ahead=720,
         digitless=True,
@@ -69,6 +69,7 @@ PATTERNS: Final = (
         ),
         trigger=rf"[a-z0-9-]\.{_SUFFIX}\b",
         reach=140,
+        begin=r"(?<![\w@/.=%\\-])[A-Za-z0-9][A-Za-z0-9-]{1,40}\.",
         ahead=460,
         ignore_case=True,
         digitless=True,
