@@ -29,7 +29,7 @@ from consentry.client.operands import OperandSource, Taken, pin, take
 from consentry.client.transport import Ask, Transport
 from consentry.errors import ConsentryError
 
-log = logging.getLogger("consentry")
+log = logging.getLogger("consentry.client")
 
 OnPending = Callable[[Decision], None]
 """Told once when people have to decide; `decision.url` is where."""

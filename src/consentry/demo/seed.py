@@ -67,6 +67,7 @@ async def _agent(directory: Directory, owner: str) -> NewAgentToken:
 
 def _work(url: str, token: str, folder: Path) -> None:
     """The pipeline: over HTTP, with the agent's token and nothing else."""
+    logging.getLogger("consentry.client").setLevel(logging.WARNING)  # its waiting is what the inbox shows
     with pipeline.gate_for(url, token) as gate:
         try:
             done = pipeline.export(gate, folder / "customers.csv", folder)
