@@ -185,7 +185,8 @@ def _decide(cast: _Cast, request: str, console: Console, ask: Ask | None) -> Non
     _step(console, 4, f"{STEWARD[1]}, data steward, decides.")
     said = "approve" if ask is None else ask(f"{cast.joon_link.link}")
     try:
-        after = cast.joon.vote(request, said, "agreed with the vendor, sanitized only")
+        why = "agreed with the vendor, sanitized only" if said == "approve" else "not agreed with the vendor"
+        after = cast.joon.vote(request, said, why)
         state = str(after["state"])
     except ConsentryError as error:
         if error.code not in ("already_decided", "already_voted"):
