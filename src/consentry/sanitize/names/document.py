@@ -105,8 +105,9 @@ def in_code(tokens: Tokens, words: Vocabulary) -> Mask:
 
 
 def _continues(tokens: Tokens, owner: Rows, before: Named, one: Named) -> bool:
-    touching = before.last + 1 == one.first and tokens.gap[one.first] == 1 and owner[one.first] == owner[before.last]
-    return bool(touching) and before.label == one.label and one.label in _REPEATED
+    if before.last + 1 != one.first or before.label != one.label or one.label not in _REPEATED:
+        return False
+    return bool(tokens.gap[one.first] == 1 and owner[one.first] == owner[before.last])
 
 
 def _cased(tokens: Tokens, owner: Rows, named: Sequence[Named]) -> list[Named]:
@@ -129,14 +130,18 @@ def _cased(tokens: Tokens, owner: Rows, named: Sequence[Named]) -> list[Named]:
 
 def _titled(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabulary) -> list[Named]:
     """With the names that follow a title, whole: `Judge Ortiz`, `Ms S.`, `Dr. van der Berg`."""
+    titles = np.flatnonzero(features.contains(words.titles, tokens.key) & _NAMELIKE[tokens.shape]).tolist()
+    if not titles:
+        return list(named)
     at = {row: index for index, one in enumerate(named) for row in range(one.first, one.last + 1)}
     out: list[Named | None] = list(named)
     added: list[Named] = []
-    for row in np.flatnonzero(features.contains(words.titles, tokens.key) & _NAMELIKE[tokens.shape]).tolist():
+    cells = list(zip(tokens.key.tolist(), tokens.shape.tolist(), tokens.gap.tolist(), owner.tolist(), strict=True))
+    for row in titles:
         first = row + 1
-        if first < len(tokens) and int(tokens.key[first]) == words.dot and tokens.gap[first] == 0:
+        if first < len(cells) and cells[first][0] == words.dot and cells[first][2] == 0:
             first += 1
-        last = _run_of_names(tokens, owner, first, words)
+        last = _run_of_names(cells, first, words)
         if last < first or (first == row + 1 and row in at and named[at[row]].last >= last):
             continue
         touched = sorted({at[place] for place in range(row, last + 1) if place in at} - {at.get(row)})
@@ -162,16 +167,20 @@ def _apart(named: Sequence[Named]) -> list[Named]:
     return out
 
 
-def _run_of_names(tokens: Tokens, owner: Rows, first: int, words: Vocabulary) -> int:
-    """The last row of the capitalised words, initials and particles from `first` on; `first - 1` without any."""
+def _run_of_names(cells: Sequence[tuple[int, int, int, int]], first: int, words: Vocabulary) -> int:
+    """The last row of the capitalised words, initials and particles from `first` on; `first - 1` without any.
+
+    `cells` are key, shape, gap and owner of each token.
+    """
     last, row = first - 1, first
-    while row < len(tokens) and row - first < _LONGEST_NAME and owner[row] == owner[first - 1] and tokens.gap[row] < 2:
-        key, shape = int(tokens.key[row]), int(tokens.shape[row])
-        if shape in _NAME_SHAPES or (
-            key == words.dot and row == last + 1 and tokens.shape[last] == SHAPE_SINGLE and tokens.gap[row] == 0
-        ):
+    while row < len(cells) and row - first < _LONGEST_NAME:
+        key, shape, gap, owner = cells[row]
+        if gap > 1 or owner != cells[first - 1][3]:
+            break
+        dotted = key == words.dot and row == last + 1 and cells[last][1] == SHAPE_SINGLE and gap == 0
+        if shape in _NAME_SHAPES or dotted:
             last = row
-        elif not (key in words.particles or (key in words.hyphens and tokens.gap[row] == 0 and row > first)):
+        elif not (key in words.particles or (key in words.hyphens and gap == 0 and row > first)):
             break
         row += 1
     return last
@@ -185,20 +194,20 @@ def learn(known: dict[int, Known], tokens: Tokens, owner: Rows, named: Sequence[
     if not sure:
         return
     sure.sort(key=lambda one: one.label != "PERSON" or one.first == one.last)  # whole persons have the first word
-    solid = _solid(tokens)
+    solid, keys, owners = _solid(tokens).tolist(), tokens.key.tolist(), owner.tolist()
     telling = _telling(tokens, np.unique([row for one in sure for row in range(one.first, one.last + 1)]), words)
     for one in sure:
         rows = [row for row in range(one.first, one.last + 1) if solid[row]]
         if not rows:
             continue
-        mine = known.setdefault(int(owner[one.first]), {})
+        mine = known.setdefault(owners[one.first], {})
         several = len(rows) > 1
         if several or (one.score >= SURE_ALONE and rows[0] in telling):
-            _learn(mine, tuple(tokens.key[one.first : one.last + 1].tolist()), one.label, one.score)
+            _learn(mine, tuple(keys[one.first : one.last + 1]), one.label, one.score)
         if one.label == "PERSON" and several:
             for row in (rows[-1], rows[0]):
                 if row in telling:
-                    _learn(mine, (int(tokens.key[row]),), "PERSON", one.score)
+                    _learn(mine, (keys[row],), "PERSON", one.score)
 
 
 def _learn(known: Known, keys: tuple[int, ...], label: str, score: float) -> None:
@@ -242,21 +251,23 @@ def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask, c
         return
     firsts = np.array(sorted(set().union(*known.values())), np.uint64)
     places = np.flatnonzero(features.contains(firsts, tokens.key) & ~covered & _NAMELIKE[tokens.shape])
-    keys = tokens.key.tolist() if len(places) else []
+    if not len(places):
+        return
+    keys, owners, in_program = tokens.key.tolist(), owner.tolist(), code.tolist()
     free = (~covered).tobytes()
     taken = -1
     for row in places.tolist():
-        names = known.get(int(owner[row]), {}).get(keys[row], {}) if row > taken else {}
+        names = known.get(owners[row], {}).get(keys[row], {}) if row > taken else {}
         for name in sorted(names, key=len, reverse=True) if len(names) > 1 else names:
             last = row + len(name) - 1
             if last > row and (
                 last >= len(keys)
-                or owner[last] != owner[row]
+                or owners[last] != owners[row]
                 or 0 in free[row : last + 1]
                 or tuple(keys[row : last + 1]) != name
             ):
                 continue
-            if last == row and code[row]:
+            if last == row and in_program[row]:
                 continue
             label, score = names[name]
             yield Named(row, last, label, round(score * 0.95, 3), "is a name found elsewhere in the text")

@@ -25,6 +25,8 @@ from consentry.sanitize.names.tokens import U8, U64, Tables, Tokens
 MAGIC: Final = b"CNSNAME1"
 FILE: Final = "names.model"
 DIGEST_FILE: Final = "names.model.sha256"
+_SINGLE_THREADED: Final = 1 << 18
+"""Multiplications up to which OpenBLAS keeps a product on the calling thread."""
 F32 = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
 _DTYPES: Final = {"int8": np.int8, "uint8": np.uint8, "uint32": np.uint32, "uint64": np.uint64, "float32": np.float32}
@@ -107,10 +109,10 @@ class Model:
         hidden = np.repeat(self.window_bias[None], len(where), 0)
         part = np.zeros((len(pairs) + 1, len(self.window_bias)), np.float32)
         for offset, weights in enumerate(self.window.reshape(-1, vectors.shape[1], len(self.window_bias))):
-            np.matmul(seen, weights, out=part[1:])
+            part[1:] = product(seen, weights)
             hidden += part[at[where + (offset - features.WINDOW)]]
         np.maximum(hidden, 0, out=hidden)
-        return np.asarray(hidden @ self.output + self.output_bias, np.float32)
+        return product(hidden, self.output) + self.output_bias
 
     def may_start_low(self, key: U64) -> npt.NDArray[np.bool_]:
         """Whether each word, written in lower case, may be a name nevertheless."""
@@ -118,6 +120,19 @@ class Model:
         out = np.zeros(len(key), bool)
         out[rows] = features.contains(self.likely, key[rows])
         return out
+
+
+def product(left: F32, right: F32) -> F32:
+    """The matrix product, in blocks of rows so small that a BLAS library does not start threads for them.
+
+    A pool of threads that waits for a busy core costs ten times what these products take. Blocks of one size also
+    make a row's result independent of how many other rows there are.
+    """
+    count, width = left.shape
+    block = max(1, _SINGLE_THREADED // right.size)
+    blocks = np.zeros((-(-count // block), block, width), np.float32)
+    blocks.reshape(-1, width)[:count] = left
+    return np.asarray(np.matmul(blocks, right).reshape(-1, right.shape[1])[:count])
 
 
 def read(path: Path, digest: str | None) -> Model:

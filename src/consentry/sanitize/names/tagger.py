@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,8 @@ BIAS: Final = 1.0
 UNSURE: Final = 0.8
 """Belief below which a larger model, where there is one, is asked."""
 _SEPARATOR: Final = "\n\n\n"
+
+_NOTHING: Final = np.zeros(0, np.uint64)
 
 Piece = tuple[int, tokens.Tokens, npt.NDArray[np.intp]]
 
@@ -36,12 +39,12 @@ class NameDetector:
 
     def scan(self, text: str, context: Context) -> list[Finding]:
         """Every name, place and organisation in the text."""
-        pieces = [
+        pieces = (
             (offset, piece, np.zeros(len(piece), np.intp))
             for offset, codes in _pieces(tokens.codes_of(text))
             for piece in [tokens.tokenize_codes(codes, self._model.tables)]
-        ]
-        found = [self._finding(offset, piece, one) for offset, piece, one in self._named(pieces)]
+        )
+        found = [one for offset, piece, named in self._named(pieces) for one in _findings(offset, piece, named)]
         if self._second is not None:
             found = larger.settle(text, found, self._second, UNSURE)
         return fields.by_key(text, context, found, NAME)
@@ -63,32 +66,40 @@ class NameDetector:
         piece = tokens.tokenize_codes(tokens.codes_of(_SEPARATOR.join(texts)), self._model.tables)
         owner = (np.searchsorted(starts, piece.start, side="right") - 1).astype(np.intp)
         out: list[list[Finding]] = [[] for _ in texts]
-        for _, _, one in self._named([(0, piece, owner)]):
-            index = int(owner[one.first])
-            out[index].append(self._finding(-int(starts[index]), piece, one))
+        for _, _, named in self._named([(0, piece, owner)]):
+            texts_of = owner[[one.first for one in named]].tolist() if named else []
+            shifts = starts.tolist()
+            for index, one in zip(texts_of, _findings(0, piece, named), strict=True):
+                out[index].append(replace(one, start=one.start - shifts[index], end=one.end - shifts[index]))
         return out
 
-    def _named(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, tokens.Tokens, document.Named]]:
+    def _named(self, pieces: Iterable[Piece]) -> Iterator[tuple[int, tokens.Tokens, list[document.Named]]]:
         """What the model reads, what follows a title, and all of these again; each owner is a document of its own."""
         tagged = []
         known: dict[int, document.Known] = {}
         for offset, piece, owner in pieces:
-            named = [
+            read = [
                 document.Named(span.first, span.last, span.label, span.score, "reads as a name in its context")
                 for span in decode.spans(piece, owner, self._model, self._bias)
             ]
             code = document.in_code(piece, self._words)
-            named = document.mended(piece, owner, named, code, self._words)
+            named = document.mended(piece, owner, read, code, self._words)
             document.learn(known, piece, owner, named, self._words)
-            tagged.append((offset, piece, owner, named, code))
+            tagged.append((offset, replace(piece, prefix=_NOTHING), owner, named, code))
         for offset, piece, owner, named, code in tagged:
-            named = document.agreed(piece, owner, known, named)
-            for one in [*named, *document.again(piece, owner, known, _covered(piece, named), code)]:
-                yield offset, piece, one
+            agreed = document.agreed(piece, owner, known, named)
+            yield offset, piece, [*agreed, *document.again(piece, owner, known, _covered(piece, agreed), code)]
 
-    def _finding(self, offset: int, piece: tokens.Tokens, one: document.Named) -> Finding:
-        start, end = offset + int(piece.start[one.first]), offset + int(piece.end[one.last])
-        return Finding(one.label, start, end, round(max(one.score, 0.5), 3), NAME, one.reason)
+
+def _findings(offset: int, piece: tokens.Tokens, named: Sequence[document.Named]) -> list[Finding]:
+    if not named:
+        return []
+    starts = (piece.start[[one.first for one in named]] + offset).tolist()
+    ends = (piece.end[[one.last for one in named]] + offset).tolist()
+    return [
+        Finding(one.label, start, end, round(max(one.score, 0.5), 3), NAME, one.reason)
+        for one, start, end in zip(named, starts, ends, strict=True)
+    ]
 
 
 def _covered(piece: tokens.Tokens, named: Sequence[document.Named]) -> decode.Mask:
