@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from consentry.ledger.keeper import FileKeeper
 from consentry.ledger.note import Signer
 from consentry.store import open_store, tables
-from consentry.store.publisher import Publisher, load_frontier
+from consentry.store.publisher import SEQUENCER_LOCK, Publisher, load_frontier
 
 ORIGIN = "example.com/test"
 
@@ -95,3 +95,23 @@ async def test_g7_nothing_is_lost_while_many_commit_and_several_sequence(postgre
         assert mine == sorted(mine)
     for store in stores:
         await store.close()
+
+
+async def test_a_checkpoint_covers_everything_committed_before_it_was_asked_for(postgres_url, acts, publisher_of):
+    """Though another replica orders entries just now, or somebody else's long transaction holds the order up."""
+    store = open_store(postgres_url)
+    await store.start()
+    publisher = publisher_of(store)
+    for holds in (f"SELECT pg_advisory_xact_lock({SEQUENCER_LOCK})", "SELECT pg_current_xact_id()"):
+        other = await asyncpg.connect(postgres_url)
+        holding = other.transaction()
+        await holding.start()
+        await other.execute(holds)
+        await store.write(lambda tx, holds=holds: acts.entry(tx, holds.partition("_")[2][:8]))
+        publishing = asyncio.create_task(publisher.publish())
+        await asyncio.wait([publishing], timeout=0.5)
+        assert not publishing.done(), "signed before the entry had its place"
+        await holding.rollback()
+        await other.close()
+        assert (await publishing).size == await store.read(acts.entries)
+    await store.close()

@@ -24,18 +24,24 @@ from consentry.policy.model import Facts, Judgement, Level, Roster, Verdict
 from consentry.store import Tx, tables
 from consentry.store.record import record, spell_time
 
-_FINAL: dict[ActionState, GateError] = {
-    ActionState.PENDING: NotGranted("nobody has consented yet: wait for the decision"),
-    ActionState.DENIED: NotGranted("this action was denied"),
-    ActionState.WITHDRAWN: NotGranted("this request was withdrawn"),
-    ActionState.REVOKED: NotGranted("this grant was revoked"),
-    ActionState.EXPIRED: Expired("time ran out before the action was claimed: submit it again"),
-    ActionState.VOID: Void("this grant no longer holds: submit the action again"),
-    ActionState.CLAIMED: AlreadyClaimed("this grant was used: the action is under way"),
-    ActionState.SUCCEEDED: AlreadyClaimed("this grant was used: the action succeeded"),
-    ActionState.FAILED: AlreadyClaimed("this grant was used: the action failed; submit it again to try again"),
-    ActionState.UNKNOWN: AlreadyClaimed("this grant was used, and how it went is unknown: look before you try again"),
+_FINAL: dict[ActionState, tuple[type[GateError], str]] = {
+    ActionState.PENDING: (NotGranted, "nobody has consented yet: wait for the decision"),
+    ActionState.DENIED: (NotGranted, "this action was denied"),
+    ActionState.WITHDRAWN: (NotGranted, "this request was withdrawn"),
+    ActionState.REVOKED: (NotGranted, "this grant was revoked"),
+    ActionState.EXPIRED: (Expired, "time ran out before the action was claimed: submit it again"),
+    ActionState.VOID: (Void, "this grant no longer holds: submit the action again"),
+    ActionState.CLAIMED: (AlreadyClaimed, "this grant was used: the action is under way"),
+    ActionState.SUCCEEDED: (AlreadyClaimed, "this grant was used: the action succeeded"),
+    ActionState.FAILED: (AlreadyClaimed, "this grant was used: the action failed; submit it again to try again"),
+    ActionState.UNKNOWN: (AlreadyClaimed, "this grant was used, and how it went is unknown: look before you try again"),
 }
+
+
+def _final(state: ActionState) -> GateError:
+    """A new error each time: one that is raised again keeps the frames of every time before."""
+    kind, words = _FINAL.get(state, (AlreadyClaimed, "this grant was used"))
+    return kind(words)
 
 
 def claim(tx: Tx, core: Core, action_id: str, by: Actor, operands: tuple[Operand, ...] | None) -> Claim | Refusal:
@@ -56,7 +62,7 @@ def claim(tx: Tx, core: Core, action_id: str, by: Actor, operands: tuple[Operand
     if grant.parent_id is not None and not _take(tx, grant.parent_id):
         return _void(tx, decision, "standing_ended", Void("the standing grant behind this one has ended: submit again"))
     if not _take(tx, decision.grant_id):
-        raise AlreadyClaimed("this grant was used")
+        raise _final(load_decision(tx, action_id).state)
     level = decision.obligations.level
     taken = new_claim(
         tx, action_id, decision.grant_id, action, core.settings.lease_ms, level, named=grant.kind != "policy"
@@ -165,7 +171,7 @@ def _refuse(tx: Tx, core: Core, decision: Decision) -> Refusal:
             request = load_request(tx, decision.request_id, lock=True)
             if _is_stored_pending(tx, request.id):
                 expire_request(tx, core, request)
-    return Refusal(_FINAL[decision.state])
+    return Refusal(_final(decision.state))
 
 
 def _is_stored_pending(tx: Tx, request_id: str) -> bool:

@@ -114,7 +114,7 @@ def fallen(vote: Vote, request: Request, roster: Roster, authors: frozenset[str]
 def stage_satisfied(request: Request, votes: Sequence[Vote], roster: Roster, authors: frozenset[str]) -> bool:
     """Whether the approvals of the current stage reach its quorum in every reviewer set."""
     stage = request.obligations.stages[request.stage]
-    approvers = _approvers([vote for vote in votes if vote.stage == request.stage], roster, stage.assurance)
+    approvers = _approvers([vote for vote in votes if vote.stage == request.stage], roster, stage.assurance, authors)
     return satisfied(current_sets(request, roster, authors), stage.quorum, approvers)
 
 
@@ -134,15 +134,16 @@ def supports(
     sets: list[frozenset[str]] = []
     quorums: list[int] = []
     for stage in obligations.stages:
-        approvers = _approvers(votes, roster, stage.assurance)
+        approvers = _approvers(votes, roster, stage.assurance, authors)
         for members in stage_sets(stage, roster, opened_at_ms=opened_at_ms, authors=authors, escalated=escalated):
             sets.append(members & approvers)
             quorums.append(stage.quorum)
     return assign(sets, quorums).complete
 
 
-def _approvers(votes: Sequence[Vote], roster: Roster, assurance: Assurance) -> frozenset[str]:
-    """The persons for whom approvals count, where voter and represented person are both active."""
+def _approvers(votes: Sequence[Vote], roster: Roster, assurance: Assurance, authors: frozenset[str]) -> frozenset[str]:
+    """The persons for whom approvals count: voter and represented person are both active, and the voter no author."""
+    excluded = {roster.canonical(author) for author in authors}
     return frozenset(
         roster.canonical(vote.counts_for)
         for vote in votes
@@ -150,4 +151,5 @@ def _approvers(votes: Sequence[Vote], roster: Roster, assurance: Assurance) -> f
         and vote.assurance.rank >= assurance.rank
         and roster.is_active(vote.person)
         and roster.is_active(vote.counts_for)
+        and roster.canonical(vote.person) not in excluded
     )

@@ -113,7 +113,7 @@ class Gate:
         with contextlib.suppress(ConsentryError):
             await self._journal.close()
         with contextlib.suppress(ConsentryError):
-            await self._publisher.publish()
+            await self._publisher.publish(all_of_it=False)
         while self._stop_listening:
             self._stop_listening.pop()()
         await self.store.close()
@@ -416,7 +416,7 @@ class Gate:
             while True:
                 grown.clear()
                 try:
-                    await self._publisher.publish()
+                    await self._publisher.publish(all_of_it=False)
                 except ConsentryError as error:
                     log.warning("publishing failed", extra={"code": error.code})
                 await asyncio.sleep(self._core.settings.checkpoint_seconds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -51,7 +52,7 @@ class Journaling:
         self._claims: dict[str, str] = {}
         self._draining = asyncio.Lock()
         self._more = asyncio.Event()
-        self._fresh_until = 0
+        self._fresh_until = 0.0
 
     @classmethod
     async def open(cls, core: Core, store: Store, data_dir: Path, instance: str) -> Self:
@@ -69,7 +70,7 @@ class Journaling:
 
     async def submit(self, prepared: Prepared) -> Decision:
         """Journal a routine action, claimed. Falls back to a transaction where policy or people may have changed."""
-        if self._store.clock_ms() >= self._fresh_until:
+        if time.monotonic() >= self._fresh_until:
             await self._refresh()
         latest = self._core.policies.latest
         if prepared.judgement.policy_version != latest.version or (
@@ -131,12 +132,13 @@ class Journaling:
         await asyncio.to_thread(self._journal.close, hand_over)
 
     async def _refresh(self) -> None:
-        def look(tx: Tx) -> int:
+        def look(tx: Tx) -> None:
             self._core.policies.current(tx)
             self._core.directory.current(tx)
-            return tx.now_ms + FRESH_MS
 
-        self._fresh_until = await self._store.read(look)
+        before = time.monotonic()  # wall clocks, here and at the database, may differ and jump
+        await self._store.read(look)
+        self._fresh_until = before + FRESH_MS / 1000
 
 
 async def _as_coroutine(store: Store, batch: Batch) -> None:

@@ -12,6 +12,7 @@ from consentry.consent.core import Core, end_grant
 from consentry.consent.eligibility import authors_of
 from consentry.consent.errors import (
     AlreadySettled,
+    Expired,
     GateError,
     NotAllowed,
     NotEligible,
@@ -23,7 +24,7 @@ from consentry.consent.notify import announce
 from consentry.consent.policies import SCHEMA_FILE, put_in_force
 from consentry.consent.rows import AnyRow, load_action, load_decision, load_grant
 from consentry.consent.standing import InvalidPattern, Signed, StandingPattern
-from consentry.consent.states import GrantEvent
+from consentry.consent.states import GrantEvent, GrantState
 from consentry.consent.submitting import Prepared, judged_fields, write_action
 from consentry.errors import InvalidInput, NotFound
 from consentry.policy.cedar import PolicySet
@@ -134,7 +135,9 @@ def revoke(tx: Tx, core: Core, grant_id: str, voter: Voter, reason: str | None) 
     if grant.kind == "standing":
         changed = tx.execute(
             update(tables.grants)
-            .where(tables.grants.c.id == grant_id, tables.grants.c.state == "open")
+            .where(
+                tables.grants.c.id == grant_id, tables.grants.c.state == "open", tables.grants.c.expires_at > tx.now_ms
+            )
             .values(state="revoked")
         )
         if changed.rowcount == 1:
@@ -146,14 +149,15 @@ def revoke(tx: Tx, core: Core, grant_id: str, voter: Voter, reason: str | None) 
                 request_id=grant_id,
             )
     else:
+        lapsed = grant.state is GrantState.EXPIRED  # by the clock, which came first
         end_grant(
             tx,
             grant_id,
-            GrantEvent.REVOCATION,
+            GrantEvent.TIME if lapsed else GrantEvent.REVOCATION,
             action_id=grant.action_id,
             request_id=grant.request_id,
-            entry={"person": person},
-            reason=reason,
+            entry={} if lapsed else {"person": person},
+            reason=None if lapsed else reason,
         )
     return load_grant(tx, grant_id)
 
@@ -395,13 +399,15 @@ def apply_policy(tx: Tx, core: Core, claim_id: str, by: Actor) -> Claim:
     """The operation behind `Gate.apply_policy`: what was consented to, read from the stored action, takes force."""
     claims = tables.claims.c
     row = tx.execute(
-        select(claims.action_id, claims.state).where(claims.id == claim_id).with_for_update()
+        select(claims.action_id, claims.state, claims.lease_until).where(claims.id == claim_id).with_for_update()
     ).one_or_none()
     action = None if row is None else load_action(tx, row.action_id)
     if row is None or action is None or action.actor != by or action.operation != POLICY_CHANGE:
         raise UnknownAction(f"there is no claimed `{POLICY_CHANGE}` with the claim `{claim_id[:40]}` of yours")
     if row.state != "claimed":
         raise AlreadySettled("this change of policy was settled before")
+    if row.lease_until <= tx.now_ms:
+        raise Expired("the lease of this claim has ended, and policy may have moved on: submit the change again")
     policies, schema = proposed_policies(action, core.directory.current(tx))
     put_in_force(tx, policies, schema, by=by.id, action_id=row.action_id, digest=action.digest)
     return settle(tx, claim_id, by, OutcomeStatus.SUCCEEDED, None)

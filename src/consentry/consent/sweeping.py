@@ -9,11 +9,11 @@ from sqlalchemy import select, update
 
 from consentry.consent.claiming import record_settled
 from consentry.consent.core import Core, end_grant, expire_request, tell, wake_grant
-from consentry.consent.model import Request
 from consentry.consent.notify import announce
-from consentry.consent.rows import load_request
+from consentry.consent.rows import load, load_request
 from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, GrantEvent, RequestState, after
 from consentry.ledger.entry import FieldValue
+from consentry.policy.model import Obligations, Stage
 from consentry.store import Tx, tables
 from consentry.store.record import record
 
@@ -92,48 +92,49 @@ def _end_leases(tx: Tx, core: Core) -> int:
     return len(rows)
 
 
-def _nudges(tx: Tx) -> list[Request]:
-    """Pending requests whose stage asks for a reminder or an escalation by now."""
+def _nudges(tx: Tx) -> list[str]:
+    """Pending requests whose stage asks for a reminder or an escalation by now, up to a batch."""
     requests = tables.requests.c
-    query = (
-        select(requests.id)
-        .where(
-            requests.state == RequestState.PENDING.value,
-            requests.expires_at > tx.now_ms,
-            requests.obligations.contains("_after_ms") | requests.obligations.contains("escalation"),
-            requests.reminded_at.is_(None) | requests.escalated_at.is_(None),
-        )
-        .order_by(requests.id)
-        .limit(BATCH)
+    query = select(
+        requests["id", "obligations", "stage", "stage_since", "reminded_at", "escalated_at"]  # type: ignore[call-overload]
+    ).where(
+        requests.state == RequestState.PENDING.value,
+        requests.expires_at > tx.now_ms,
+        (requests.obligations.contains('"remind_after_ms"') & requests.reminded_at.is_(None))
+        | (requests.obligations.contains('"escalation"') & requests.escalated_at.is_(None)),
     )
-    found = [load_request(tx, str(one)) for one in tx.execute(query).scalars()]
-    return [request for request in found if _remind(request, tx.now_ms) or _escalate(request, tx.now_ms)]
+    found = []
+    for row in tx.execute(query):
+        stage = Obligations.from_json(load(row.obligations)).stages[row.stage]
+        passed = tx.now_ms - row.stage_since
+        if _remind(stage, row.reminded_at, passed) or _escalate(stage, row.escalated_at, passed):
+            found.append(row.id)
+    return found[:BATCH]
 
 
-def _remind(request: Request, now_ms: int) -> bool:
-    after_ms = request.obligations.stages[request.stage].remind_after_ms
-    return after_ms is not None and request.reminded_at_ms is None and now_ms >= request.stage_since_ms + after_ms
+def _remind(stage: Stage, reminded_at: int | None, passed_ms: int) -> bool:
+    return stage.remind_after_ms is not None and reminded_at is None and passed_ms >= stage.remind_after_ms
 
 
-def _escalate(request: Request, now_ms: int) -> bool:
-    step = request.obligations.stages[request.stage].escalation
-    return step is not None and request.escalated_at_ms is None and now_ms >= request.stage_since_ms + step.after_ms
+def _escalate(stage: Stage, escalated_at: int | None, passed_ms: int) -> bool:
+    return stage.escalation is not None and escalated_at is None and passed_ms >= stage.escalation.after_ms
 
 
-def _nudge(tx: Tx, core: Core, seen: Request) -> int:
-    request = load_request(tx, seen.id, lock=True)
+def _nudge(tx: Tx, core: Core, request_id: str) -> int:
+    request = load_request(tx, request_id, lock=True)
     if request.state is not RequestState.PENDING:
         return 0
     entry: dict[str, FieldValue | None] = {"request": request.id, "stage": request.stage}
     where = tables.requests.c.id == request.id
     done = 0
-    if _remind(request, tx.now_ms):
+    stage, passed = request.obligations.stages[request.stage], tx.now_ms - request.stage_since_ms
+    if _remind(stage, request.reminded_at_ms, passed):
         tx.execute(update(tables.requests).where(where).values(reminded_at=tx.now_ms))
         record(tx, "request.reminded", entry, action_id=request.action_id, request_id=request.id)
         tell(tx, core, request, "request.reminded")
         done += 1
-    if _escalate(request, tx.now_ms):
-        step = request.obligations.stages[request.stage].escalation
+    if _escalate(stage, request.escalated_at_ms, passed):
+        step = stage.escalation
         assert step is not None
         tx.execute(update(tables.requests).where(where).values(escalated_at=tx.now_ms))
         record(

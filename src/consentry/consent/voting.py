@@ -40,8 +40,8 @@ def vote(tx: Tx, core: Core, request_id: str, voter: Voter, ballot: Ballot) -> R
     authors = authors_now(tx, request, roster)
     request = drop_fallen(tx, request, roster, authors)
     person = roster.canonical(voter.person)
-    if any(roster.canonical(one.person) == person for one in request.votes):
-        raise AlreadyVoted("you voted on this request before, and one person is one vote")
+    if any(person in (roster.canonical(one.person), roster.canonical(one.counts_for)) for one in request.votes):
+        raise AlreadyVoted("you, or your delegate for you, voted on this request before: one person is one vote")
     standing = why_not(
         voter.person, request, roster, load_delegations(tx, at_ms=tx.now_ms), authors=authors, now_ms=tx.now_ms
     )

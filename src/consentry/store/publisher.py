@@ -6,6 +6,7 @@ One replica works at a time, whoever gets there first; every step is a transacti
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,15 @@ from consentry.store.store import Store
 from consentry.store.tx import Tx
 
 SEQUENCER_LOCK = 0x636F6E74
+ORDER_SECONDS = 20.0
 CHUNK = 4_096
 """Entries that one transaction orders or publishes, so that nobody waits long for it."""
+
+
+class OrderBlocked(Unavailable):
+    """Entries are durable, and cannot be given their places yet."""
+
+    code = "ledger_order_blocked"
 
 
 class KeyRetired(Unavailable):
@@ -70,11 +78,14 @@ class Publisher:
 
         await self._store.read(compare)
 
-    async def publish(self) -> Published:
-        """Order what waits and sign a checkpoint over everything ordered by now."""
+    async def publish(self, *, all_of_it: bool = True) -> Published:
+        """Order what waits and sign a checkpoint over it.
+
+        With `all_of_it`, over everything that was committed before the call, whatever it takes to order it;
+        raises `OrderBlocked` where that takes too long. Without, over what can be ordered at once.
+        """
         async with self._lock:
-            while await self._store.write(_sequence):
-                pass
+            await self._order(all_of_it=all_of_it)
             while True:
                 published, more = await self._store.write(self._publish_chunk)
                 if not more:
@@ -85,8 +96,23 @@ class Publisher:
     async def sequence(self) -> None:
         """PostgreSQL: give waiting entries their places, without a checkpoint."""
         async with self._lock:
+            await self._order(all_of_it=False)
+
+    async def _order(self, *, all_of_it: bool) -> None:
+        """Another replica may be ordering just now, or a transaction under way hold the horizon: `all_of_it` waits."""
+        newest = await self._store.read(_newest_waiting) if all_of_it else None
+        until = time.monotonic() + ORDER_SECONDS
+        while True:
             while await self._store.write(_sequence):
                 pass
+            if newest is None or not await self._store.read(lambda tx: _waits(tx, newest)):
+                return
+            if time.monotonic() > until:
+                raise OrderBlocked(
+                    "a transaction on this database server has been open for long, and entries cannot be ordered "
+                    "before it ends: look for it in `pg_stat_activity`"
+                )
+            await asyncio.sleep(0.01)
 
     async def rotate(self, new: Signer, person: str) -> None:
         """Sign with `new` from now on. The checkpoint of the change is signed by both keys (threat G5)."""
@@ -94,8 +120,7 @@ class Publisher:
             old = self._signer
             entry = {"old_key": old.verifier.vkey, "new_key": new.verifier.vkey, "person": person}
             await self._store.write(lambda tx: record(tx, "ledger.key_rotated", entry))
-            while await self._store.write(_sequence):
-                pass
+            await self._order(all_of_it=True)
             while (await self._store.write(self._publish_chunk))[1]:
                 pass
             published = await self._store.write(lambda tx: self._change_key(tx, new))
@@ -274,6 +299,17 @@ def _sequence(tx: Tx) -> bool:
     tx.execute(delete(tables.ledger_outbox).where(outbox.id.in_([row.id for row in rows])))
     tx.ledger_grew()
     return len(rows) == CHUNK
+
+
+def _newest_waiting(tx: Tx) -> int | None:
+    if tx.dialect != "postgresql":
+        return None
+    return tx.execute(select(func.max(tables.ledger_outbox.c.id))).scalar_one()  # type: ignore[return-value]
+
+
+def _waits(tx: Tx, until: int) -> bool:
+    waiting = select(tables.ledger_outbox.c.id).where(tables.ledger_outbox.c.id <= until).limit(1)
+    return tx.execute(waiting).one_or_none() is not None
 
 
 def waiting_entries(tx: Tx) -> int:

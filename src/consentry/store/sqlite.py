@@ -78,7 +78,7 @@ class SqliteStore:
 
     def write(self, operation: Operation[T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        if self._closing or not self._tasks:
+        if self._closing or not self._tasks or self._tasks[0].done():
             future.set_exception(StoreUnavailable("the store is closed"))
             return future
         self._jobs.append(_Job(operation, future))  # type: ignore[arg-type]
