@@ -287,3 +287,24 @@ def _ask_until(house: House, done: threading.Event) -> None:
         pending(house, f"watched {index}")
         if done.wait(0.3):
             return
+
+
+def test_policy_replay_judges_the_servers_own_history(
+    house: House, at: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = pending(house, "replayed")
+    candidate = tmp_path / "candidate"
+    candidate.mkdir()
+    (candidate / "all.cedar").write_text(
+        '@id("never") @reason("no exports") forbid (principal, action == Action::"dataset.export", resource);'
+    )
+    at("admin")
+    assert run(["policy", "replay", "--since", "1h", "--policies", str(candidate), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {"before": "review", "after": "deny", "id": asked.id}.items() <= next(
+        one for one in answer["changes"] if one["id"] == asked.id
+    ).items()
+    assert run(["policy", "replay", "--since", "1h"]) == 0
+    assert "0 would be judged otherwise" in capsys.readouterr().out
+    at("agent")
+    assert run(["policy", "replay", "--since", "1h"]) != 0

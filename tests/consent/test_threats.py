@@ -63,7 +63,7 @@ READS = {
     "open", "close", "settings", "policies", "resources", "waiting", "decision", "action", "request", "requests",
     "history", "grants", "grant", "post_reviews", "delegations", "roster", "similar", "preview", "current_policies",
     "why_not", "may_see", "checkpoint_now", "receipt", "ledger_file", "ledger_keys", "export_bundle", "ledger_size",
-    "events", "health",
+    "events", "health", "replay",
 }  # fmt: skip
 
 

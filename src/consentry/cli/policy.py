@@ -119,7 +119,9 @@ def explain(
 
 def replay(
     since: Annotated[str, typer.Option("--since", help="A date, a time (ISO 8601), or how long ago: 12h, 30d.")],
-    history: Annotated[Path | None, typer.Option("--history", help="Past actions, one JSON object a line.")] = None,
+    history: Annotated[
+        Path | None, typer.Option("--history", help="Past actions, one JSON object a line; without it, the server's.")
+    ] = None,
     policies: Policies = None,
     people: People_ = None,
     as_json: AsJson = False,
@@ -129,8 +131,8 @@ def replay(
     from consentry.policy import replay as replays
 
     if history is None:
-        typer.echo("`--history` is missing: name a file of exported actions, one JSON object a line", err=True)
-        raise typer.Exit(USAGE)
+        _replay_on_server(since, policies, as_json)
+        return
     with _told():
         if not history.is_file():
             raise InvalidInput(f"`{history}` is not a file")
@@ -141,6 +143,26 @@ def replay(
         _print_json(result.to_json())
     else:
         typer.echo(replays.render(result))
+
+
+def _replay_on_server(since: str, policies: Path | None, as_json: bool) -> None:
+    """The server's own history, people and resources; the files of a folder, or the set in force."""
+    from consentry.cli import api
+    from consentry.policy.replay import read_replay, render
+    from consentry.store.record import spell_time
+
+    with _told():
+        body: dict[str, Json] = {"since": spell_time(_since_ms(since))}
+        if (folder := _folder(policies)) is not None:
+            _load(folder)  # what is wrong with the files is told here, with names and lines
+            names = (*folder.glob("*.cedar"), *folder.glob("schema.cedarschema"))
+            body["files"] = {one.name: one.read_text("utf-8") for one in names}
+    with api.connect() as server:
+        answer = server.post("/v1/policy/replay", body)
+    if as_json:
+        _print_json(answer)
+    else:
+        typer.echo(render(read_replay(answer)))
 
 
 @contextmanager

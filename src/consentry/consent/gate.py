@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -49,6 +50,7 @@ from consentry.errors import ConsentryError
 from consentry.ledger.keeper import FileKeeper
 from consentry.policy.cedar import PolicySet
 from consentry.policy.model import Level, Resource, Roster
+from consentry.policy.replay import Change, Replay, replay
 from consentry.store import Operation, Store, Tx, open_store
 from consentry.store.publisher import Publisher, keys_text
 
@@ -88,6 +90,7 @@ class Gate:
             instance = await store.write(lambda tx: ensure_started(tx, signer.verifier.vkey))
             await store.write(lambda tx: ensure_policies(tx, core.policies, settings.policy_dir, initial))
             await store.read(core.directory.current)
+            publishing.write_keys(settings.data_dir, await store.read(keys_text))
             journal = await Journaling.open(core, store, settings.data_dir, instance)
         except BaseException:
             await store.close()
@@ -309,6 +312,16 @@ class Gate:
         """The policy set in force."""
         return await self.store.read(self._core.policies.current)
 
+    async def replay(self, candidate: PolicySet, since_ms: int) -> Replay:
+        """What `candidate` would have said of the past actions since a time, for the people of today."""
+        judged, changes, after = 0, list[Change](), ""
+        while page := await self.store.read(partial(reading.past, core=self._core, since_ms=since_ms, after_id=after)):
+            part = replay(page, candidate, await self.roster())
+            judged, after = judged + part.judged, page[-1].id
+            changes.extend(part.changes)
+            await asyncio.sleep(0)  # a long history leaves room for callers
+        return Replay(judged, tuple(changes), candidate.version)
+
     async def why_not(self, person: str, request: Request) -> Ineligible | None:
         """Why this person may not vote on the request now, or `None` where they may."""
 
@@ -353,7 +366,9 @@ class Gate:
         signer = publishing.next_signer(path, self._core.settings.ledger_origin)
         await self._publisher.rotate(signer, person)
         publishing.promote(path)
-        return await self.ledger_keys()
+        keys = await self.ledger_keys()
+        publishing.write_keys(self._core.settings.data_dir, keys)
+        return keys
 
     async def receipt(self, action_id: str) -> bytes:
         """What the action left in the ledger, provable offline. Raises `UnknownAction`."""

@@ -63,6 +63,16 @@ def current_vkey(tx: Tx) -> str | None:
     return vkey
 
 
+def write_keys(folder: Path, keys: bytes) -> None:
+    """`ledger.vkey`: the keys to verify with, beside the data, for whoever hands them on."""
+    beside = folder / ".ledger.vkey"
+    try:
+        beside.write_bytes(keys)
+        beside.replace(folder / "ledger.vkey")
+    except OSError as error:
+        raise KeyUnsafe(f"`ledger.vkey` cannot be written ({type(error).__name__}): check its folder") from None
+
+
 def _next_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.next")
 

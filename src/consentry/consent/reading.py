@@ -18,6 +18,7 @@ from consentry.consent.rows import (
     DECISION,
     decision_of,
     grant_of,
+    load,
     load_grant,
     request_query,
     requests_of,
@@ -25,7 +26,8 @@ from consentry.consent.rows import (
 )
 from consentry.consent.states import RequestState
 from consentry.ledger.errors import LedgerError
-from consentry.policy.model import Roster
+from consentry.policy.model import Roster, Verdict
+from consentry.policy.replay import Past
 from consentry.store import Tx, tables
 from consentry.store.publisher import DatabaseReader, latest, waiting_entries
 
@@ -126,6 +128,28 @@ def history(tx: Tx, query: HistoryQuery) -> tuple[tuple[Action, Decision], ...]:
     return tuple((Action.from_canonical(bytes(row.canonical)), decision_of(row, tx.now_ms)) for row in rows)
 
 
+def past(tx: Tx, core: Core, since_ms: int, after_id: str, limit: int = MAX_PAGE) -> list[Past]:
+    """Judged actions from a time on, oldest first, a page at a time: what `policy replay` judges again."""
+    columns = tables.actions.c
+    rows = tx.execute(
+        select(columns.id, columns.canonical, columns.facts, columns.verdict, columns.submitted_at, columns.resource)
+        .where(columns.submitted_at >= since_ms, columns.id > after_id)
+        .order_by(columns.id)
+        .limit(limit)
+    ).all()
+    return [
+        Past(
+            row.id,
+            bytes(row.canonical),
+            load(row.facts),
+            Verdict(row.verdict),
+            row.submitted_at,
+            core.resource(row.resource),
+        )
+        for row in rows
+    ]
+
+
 def grants(tx: Tx, *, open_only: bool) -> tuple[Grant, ...]:
     columns = tables.grants.c
     statement = select(tables.grants).order_by(columns.id.desc()).limit(MAX_PAGE)
@@ -220,6 +244,7 @@ __all__ = [
     "ledger_size",
     "load_grant",
     "may_see",
+    "past",
     "post_reviews",
     "preview",
     "requests",

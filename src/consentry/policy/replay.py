@@ -103,6 +103,45 @@ def replay(history: Iterable[Past], candidate: PolicySet, roster: Roster) -> Rep
     return Replay(judged, tuple(changes), candidate.version)
 
 
+def read_replay(value: Mapping[str, Json]) -> Replay:
+    """Read back what `Replay.to_json` wrote, as the API answers it."""
+    document = _Document.model_validate(value)
+    changes = [
+        Change(
+            one.id,
+            one.operation,
+            one.resource,
+            one.at_ms,
+            one.before,
+            one.after,
+            tuple(Reason(reason.policy, reason.text) for reason in one.reasons),
+        )
+        for one in document.changes
+    ]
+    return Replay(document.judged, tuple(changes), document.policy_version)
+
+
+class _Reason(BaseModel):
+    policy: str
+    text: str
+
+
+class _Changed(BaseModel):
+    id: str
+    operation: str
+    resource: str
+    at_ms: int
+    before: Verdict
+    after: Verdict
+    reasons: list[_Reason]
+
+
+class _Document(BaseModel):
+    judged: int
+    policy_version: str
+    changes: list[_Changed]
+
+
 class _ResourceLine(BaseModel):
     model_config = ConfigDict(extra="ignore")
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
+
 from consentry.actions import InvalidAction, NotExact
 from consentry.consent import errors as gate
+from consentry.consent.policies import SCHEMA_FILE
+from consentry.policy.cedar import PolicySet
 from consentry.policy.model import Facts, Resource
 from consentry.policy.problems import PolicyInvalid
-from consentry.server.access import ANY_SESSION, PERSONS
+from consentry.server.access import ANY_SESSION, AUDITORS_ONLY, PERSONS
 from consentry.server.endpoint import Call, Endpoint
 from consentry.server.lens import LensFailed
+from consentry.server.problems import FieldError, InvalidBody
 from consentry.server.routes.actions import operands
 from consentry.server.views.actions import ClaimView, ObligationsView, ReasonView
-from consentry.server.views.base import plain
-from consentry.server.views.others import ApplyPolicyBody, ExplainBody, JudgementView, PolicyView
+from consentry.server.views.base import plain, time_ms
+from consentry.server.views.others import (
+    ApplyPolicyBody,
+    ExplainBody,
+    JudgementView,
+    PolicyView,
+    ReplayBody,
+    ReplayView,
+)
 
 
 async def show(call: Call) -> PolicyView:
@@ -49,6 +61,21 @@ async def explain(call: Call, body: ExplainBody) -> JudgementView:
     )
 
 
+async def replay(call: Call, body: ReplayBody) -> ReplayView:
+    services = call.services
+    if body.files is None:
+        candidate = await services.gate.current_policies()
+    else:
+        files = dict(body.files)
+        candidate = PolicySet.load(files, files.pop(SCHEMA_FILE, None))
+    try:
+        since = time_ms(body.since)
+    except ValueError:
+        raise InvalidBody([FieldError(pointer="/since", detail="is not a time")]) from None
+    result = await services.gate.replay(candidate, since)
+    return ReplayView.model_validate_json(json.dumps(result.to_json()))
+
+
 async def apply(call: Call, body: ApplyPolicyBody) -> ClaimView:
     return ClaimView.of(await call.services.gate.apply_policy(body.claim_id, call.session.actor))
 
@@ -60,6 +87,11 @@ ENDPOINTS = (
         "What policy would say of an action that nobody attempts", "policy",
         body=ExplainBody, answer=JudgementView,
         errors=(InvalidAction, NotExact, LensFailed, gate.OperandChanged),
+    ),
+    Endpoint(
+        "POST", "/v1/policy/replay", AUDITORS_ONLY, replay,
+        "What another policy set would have said of past actions", "policy",
+        body=ReplayBody, answer=ReplayView, errors=(PolicyInvalid,),
     ),
     Endpoint(
         "POST", "/v1/policy/apply", PERSONS, apply, "Put a claimed `policy.change` in force", "policy",

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from consentry.policy.model import Verdict
 from consentry.server.views.actions import ActionBody, ObligationsView, ReasonView
-from consentry.server.views.base import Body, Id, JsonMap, Storable, View
+from consentry.server.views.base import Body, Id, JsonMap, Storable, Time, View
 
 
 class PolicyView(View):
@@ -29,6 +29,33 @@ class ExplainBody(Body):
 
     action: ActionBody
     facts: JsonMap | None = Field(default=None, description="instead of what the lens reads; nothing comes of it")
+
+
+class ReplayBody(Body):
+    """A candidate policy set, or the one in force, to judge past actions by."""
+
+    since: Time = Field(description="judge actions submitted at this time or later")
+    files: dict[str, str] | None = Field(default=None, description="name to text; without it, the set in force")
+
+
+class ChangedView(View):
+    """One past action that would be judged otherwise."""
+
+    id: str
+    operation: str
+    resource: str
+    at_ms: int
+    before: Verdict
+    after: Verdict
+    reasons: list[ReasonView]
+
+
+class ReplayView(View):
+    """How many past actions were judged again, and which verdicts would change."""
+
+    judged: int
+    policy_version: str
+    changes: list[ChangedView]
 
 
 class JudgementView(View):
