@@ -175,7 +175,7 @@ class _Hashing(io.RawIOBase):
 
 def _arrow_digest(table: ArrowStream) -> str:
     """SHA-256 of the table as an Arrow IPC stream, schema included."""
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     sink = _Hashing()
     reader = pa.RecordBatchReader.from_stream(table)

@@ -67,8 +67,8 @@ def export(gate: Consentry, source: Path, folder: Path) -> Exported:
 
 def sanitize(claim: Claim, target: Path, profile: Path) -> int:
     """Transform the bytes that were consented to, column by column as declared, and write them. Answers the rows."""
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.csv as pc  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.csv as pc
 
     from consentry.sanitize import Sanitizer
 

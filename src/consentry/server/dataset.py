@@ -92,8 +92,8 @@ def _rows(path: Path, data: bytes) -> tuple[list[str], Iterable[Sequence[object]
 
 
 def _parquet(data: bytes) -> tuple[list[str], Iterable[Sequence[object]]]:
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
