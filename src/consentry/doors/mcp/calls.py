@@ -102,7 +102,7 @@ class Calls:
             return resumed
         tool = await self._tool(visit, name)
         if tool is None:
-            raise RpcError(INVALID_PARAMS, f"there is no tool `{name[:128]}`")
+            return pausing.failure(f"there is no tool `{name[:128]}`")  # where most servers say it, and models read it
         action = Action(
             visit.caller.actor,
             lens.OPERATION,
@@ -486,8 +486,6 @@ class Calls:
             elif run is not None and run.task is not None:
                 run.task.cancel()
             return {}
-        if method != "tasks/get":
-            raise RpcError(METHOD_NOT_FOUND, f"`{method}` is not a method of this server")
         return self._task(decision, run or await self._take_up(visit, decision))
 
     def _task(self, decision: Decision, run: Run | None) -> JsonObject:

@@ -24,6 +24,7 @@ PASSED = frozenset(
 )
 EARLIER = frozenset({"logging/setLevel", "resources/subscribe", "resources/unsubscribe", "ping"})
 """Methods that the present revision no longer has."""
+TASK_METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 CACHED = frozenset(
     {
         "server/discover",
@@ -71,7 +72,7 @@ class Conversation:
             return await self._calls.read(visit, params, channel)
         if method in PASSED:
             return await self._calls.plain(visit, method, _forwarded(params), channel)
-        if method.startswith("tasks/") and visit.client.modern:
+        if method in TASK_METHODS and visit.client.modern:
             return await self._calls.task(visit, method, params)
         if visit.client.modern:
             if method == "server/discover":

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
@@ -16,6 +17,7 @@ from consentry.doors.mcp.client import Caller, Client, of_initialize, of_request
 from consentry.doors.mcp.config import Server
 from consentry.doors.mcp.conversation import Conversation, initialized
 from consentry.doors.mcp.errors import (
+    HEADER_MISMATCH,
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -214,9 +216,7 @@ class Door:
                 error = RpcError(INTERNAL_ERROR, "the request failed inside the door; see the log")
             await reply.end(request.id, result, error)
         finally:
-            for task in (doing, leaving):
-                task.cancel()
-            await asyncio.gather(doing, leaving, return_exceptions=True)
+            await _end(doing, leaving)
 
     async def _heard(
         self, server: Server, caller: Caller, message: Message, headers: dict[str, str], send: Send
@@ -270,24 +270,20 @@ class Door:
         reply = Reply(send, headers=[], asking=None, streams=True)
         await reply.open()
         ending = [asyncio.create_task(one) for one in (_left(receive), _forever(self._stopping))]
+        taking: asyncio.Task[Message | None] | None = None
         session.listening += 1
         try:
             while True:
                 taking = asyncio.create_task(session.outbox.get())
                 await asyncio.wait({taking, *ending}, return_when=asyncio.FIRST_COMPLETED)
-                if not taking.done():
-                    taking.cancel()
-                    break
-                message = taking.result()
+                message = taking.result() if taking.done() else None
                 if message is None:
                     break
                 await reply.stream(message)
         finally:
             session.listening -= 1
             reply.drop()
-            for task in ending:
-                task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
+            await _end(*ending, *(() if taking is None else (taking,)))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -302,7 +298,9 @@ def _is_modern(request: Request, headers: dict[str, str]) -> bool:
 def _agree(request: Request, headers: dict[str, str]) -> None:
     """A revision that is not spoken is said to be so before anything else is found wrong with the request."""
     version = request.meta[META_VERSION]
-    if isinstance(version, str) and version != MODERN and headers.get("mcp-protocol-version", version) == version:
+    if headers.get("mcp-protocol-version", version) != version:
+        raise RpcError(HEADER_MISMATCH, "the `mcp-protocol-version` header is not what the body says")
+    if isinstance(version, str) and version != MODERN:
         raise unsupported(version)
 
 
@@ -336,6 +334,13 @@ async def _left(receive: Receive) -> None:
     """Until the client has hung up."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and see them end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _forever(stopping: asyncio.Event) -> None:

@@ -38,6 +38,7 @@ async def listen(visit: Visit, request: Request, reply: Reply, stopping: asyncio
     visit.link.users += 1
     subscribed: list[str] = []
     stopped = asyncio.create_task(stopping.wait())
+    taking: asyncio.Task[Notification] | None = None
     try:
         for uri in uris:
             with contextlib.suppress(RpcError, UpstreamFailed):
@@ -46,16 +47,17 @@ async def listen(visit: Visit, request: Request, reply: Reply, stopping: asyncio
         await reply.stream(
             _marked(Notification("notifications/subscriptions/acknowledged", {"notifications": honoured}), request)
         )
-        while not stopping.is_set():
+        while True:
             taking = asyncio.create_task(outbox.get())
             await asyncio.wait({taking, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if not taking.done():
-                taking.cancel()
                 break
             await reply.stream(_marked(taking.result(), request))
         return {"resultType": "complete", "_meta": {META_SUBSCRIPTION: request.id}}
     finally:
-        stopped.cancel()
+        for task in (stopped, taking):
+            if task is not None:
+                task.cancel()
         visit.link.listeners.discard(hear)
         visit.link.users -= 1
         for uri in subscribed:
