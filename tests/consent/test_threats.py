@@ -453,7 +453,7 @@ async def test_c6_a_decision_reaches_a_waiter_on_another_replica(world):
     replica = await world.reopen()
     decision = await world.submit()
     waiter = asyncio.create_task(replica.wait(decision.action_id, timeout_s=60))
-    while not replica.waiting:  # noqa: ASYNC110
+    while not replica.waiting:
         await asyncio.sleep(0)
     await world.vote(decision, "ada")
     assert (await waiter).state is ActionState.APPROVED

@@ -9,7 +9,7 @@ from consentry.store.postgres import MAX_PAYLOAD
 
 async def until(condition):
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
 
 
