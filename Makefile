@@ -47,7 +47,7 @@ tools:
 	@sh .ci/tools
 
 lock: $(VENV)/installed-dev ## pin dependencies anew, with hashes
-	$(LOCK) --all-extras --build-deps-for editable --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra vector --build-deps-for editable --output-file requirements.lock pyproject.toml
 	@mkdir -p .work && { echo "-c ../requirements.lock"; $(BIN)/python -c 'import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")'; } > .work/dev.in
 	$(LOCK) --output-file requirements-dev.lock .work/dev.in
