@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from aiohttp import web
 
 from consentry.consent.model import Ballot, BallotVerdict, RequestQuery, Voter
 from consentry.identity.model import ADMINISTRATORS
@@ -161,26 +163,42 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def counts(tmp_path: Path) -> Path:
-    return tmp_path / "counts"
+@pytest.fixture(scope="session")
+def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shop")
 
 
 @pytest.fixture
-def http_upstream(tmp_path: Path, counts: Path) -> Iterator[str]:
-    """The upstream as a server of its own."""
-    port = tmp_path / "port"
-    child = subprocess.Popen(
-        [sys.executable, str(UPSTREAM), "http", str(port)], env={**os.environ, "COUNTS": str(counts)}
-    )
+def counts(shop_folder: Path) -> Path:
+    file = shop_folder / "counts"
+    file.write_text("")
+    return file
+
+
+@pytest.fixture(scope="session")
+def shop_server(shop_folder: Path) -> Iterator[str]:
+    """The upstream as a server of its own, for all tests: it takes seconds to start."""
+    port, environment = shop_folder / "port", {**os.environ, "COUNTS": str(shop_folder / "counts")}
+    child = subprocess.Popen([sys.executable, str(UPSTREAM), "http", str(port)], env=environment)
     try:
         while not port.exists() or not port.read_text():
             assert child.poll() is None
-            os.sched_yield()
+            time.sleep(0.05)
         yield f"http://127.0.0.1:{port.read_text()}/mcp"
     finally:
         child.terminate()
         child.wait(10)
+
+
+@pytest.fixture
+def http_upstream(shop_server: str, counts: Path) -> str:
+    return shop_server
+
+
+@pytest.fixture
+def shop(http_upstream: str) -> dict:
+    """The upstream over HTTP."""
+    return {"kind": "mcp", "upstream": http_upstream, "mcp": {"gentle": GENTLE, "hold": "1s", "beat": "1s"}}
 
 
 @asynccontextmanager
@@ -212,10 +230,18 @@ async def _people(services: Services, clock: Clock, counts: Path, kept: Path) ->
     directory = services.directory
     admin = await directory.invite(None, "admin@localhost", groups=(ADMINISTRATORS,))
     owner = await directory.invite(None, "mara@example.org")
-    if not kept.exists():
-        kept.write_text((await directory.create_agent(None, "bot", owner.person)).token)
+    token = _kept(kept) or _keep(kept, (await directory.create_agent(None, "bot", owner.person)).token)
     voter = Voter(admin.person, Assurance.SESSION, "api", "ses_test")
-    return Gateway(services, clock, counts, kept.read_text(), voter, owner.person)
+    return Gateway(services, clock, counts, token, voter, owner.person)
+
+
+def _kept(file: Path) -> str | None:
+    return file.read_text() if file.exists() else None
+
+
+def _keep(file: Path, token: str) -> str:
+    file.write_text(token)
+    return token
 
 
 @pytest.fixture
@@ -245,8 +271,8 @@ def stdio_shop() -> dict:
 
 
 @pytest.fixture
-async def gateway(start, stdio_shop) -> AsyncIterator[Gateway]:
-    async with start({"shop": stdio_shop}) as one:
+async def gateway(start, shop) -> AsyncIterator[Gateway]:
+    async with start({"shop": shop}) as one:
         yield one
 
 
@@ -256,3 +282,64 @@ def node() -> str:
     if found is None:
         pytest.skip("node is not installed")
     return found
+
+
+class Recorder:
+    """An HTTP server of the present revision, by hand: keeps what it was sent, and answers as `behave` says."""
+
+    def __init__(self) -> None:
+        self.headers: list[dict[str, str]] = []
+        self.bodies: list[dict] = []
+        self.behave = "well"
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.headers.append(dict(request.headers))
+        self.bodies.append(body)
+        result = {"resultType": "complete"}
+        if body["method"] == "server/discover":
+            result |= {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
+        elif body["method"] == "tools/list":
+            result |= {"tools": [{"name": "look", "inputSchema": {"type": "object"}}]}
+        elif body["method"] == "tools/call":
+            if self.behave != "well":
+                return await self._badly(request, body)
+            result |= {"content": [{"type": "text", "text": "seen"}]}
+        return web.json_response({"jsonrpc": "2.0", "id": body["id"], "result": result})
+
+    async def _badly(self, request: web.Request, body: dict) -> web.StreamResponse:
+        if self.behave == "nonsense":
+            return web.Response(text="<html>", content_type="application/json")
+        if self.behave == "another id":
+            return web.json_response({"jsonrpc": "2.0", "id": 99999, "result": {}})
+        if self.behave == "status":
+            return web.Response(status=503, text="busy")
+        if self.behave == "redirect":
+            return web.Response(status=307, headers={"Location": "http://127.0.0.1:9/elsewhere"})
+        if self.behave == "error":
+            error = {"code": -32000, "message": "no order for ada@example.org"}
+            return web.json_response({"jsonrpc": "2.0", "id": body["id"], "error": error})
+        if self.behave == "slow":
+            await asyncio.sleep(30)
+        stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        if self.behave == "lying":
+            stream.content_length = 10_000
+            stream.content_type = "application/json"
+        await stream.prepare(request)
+        await stream.write(b'{"jsonrpc"' if self.behave == "lying" else b": nothing more\n\n")
+        request.transport.close()
+        return stream
+
+
+@pytest.fixture
+async def recorder() -> AsyncIterator[Recorder]:
+    one = Recorder()
+    app = web.Application()
+    app.router.add_post("/mcp", one.handle)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    one.url = f"http://127.0.0.1:{runner.addresses[0][1]}/mcp"
+    yield one
+    await runner.cleanup()

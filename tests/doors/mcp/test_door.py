@@ -33,9 +33,8 @@ async def test_a_paused_call_runs_once_people_consent(gateway, mode):
 
 
 @pytest.mark.parametrize("mode", ERAS)
-async def test_over_http(start, http_upstream, mode):
-    shop = {"kind": "mcp", "upstream": http_upstream, "mcp": {"gentle": ["add"], "hold": "1s", "beat": "1s"}}
-    async with start({"shop": shop}) as gateway, gateway.client(mode) as client:
+async def test_a_local_server_over_stdio(start, stdio_shop, mode):
+    async with start({"shop": stdio_shop}) as gateway, gateway.client(mode) as client:
         assert (await client.call_tool("add", {"a": 2, "b": 3})).structured_content == {"result": 5}
         calling = asyncio.create_task(client.call_tool("erase", {"table": "orders"}))
         await gateway.vote()

@@ -62,9 +62,9 @@ async def test_a9_what_the_client_answers_decides_nothing(gateway, ask, answer):
     assert len(await gateway.pending()) == 1
 
 
-async def test_c6_progress_is_reported_while_the_answer_is_held(start, stdio_shop, modern_request):
-    stdio_shop["mcp"] |= {"hold": "60s"}
-    async with start({"shop": stdio_shop}) as gateway, gateway.client("auto") as client:
+async def test_c6_progress_is_reported_while_the_answer_is_held(start, shop, modern_request):
+    shop["mcp"] |= {"hold": "60s"}
+    async with start({"shop": shop}) as gateway, gateway.client("auto") as client:
         heard: list[str] = []
 
         async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -161,7 +161,7 @@ RUNGS = ["task", "link", "wait", "repeat"]
 
 
 @pytest.mark.parametrize("rung", RUNGS)
-async def test_c6_a_restart_in_the_middle_loses_nothing(start, stdio_shop, modern_request, clock, rung):
+async def test_c6_a_restart_in_the_middle_loses_nothing(start, shop, modern_request, clock, rung):
     """Asked before, decided by people while the server restarts, performed afterwards, once."""
     capabilities = {"task": TASKS, "link": LINKS}.get(rung, {})
 
@@ -170,11 +170,11 @@ async def test_c6_a_restart_in_the_middle_loses_nothing(start, stdio_shop, moder
         async with gateway.raw() as http:
             return (await http.post(gateway.url(), json=body, headers=headers)).json()["result"]
 
-    async with start({"shop": stdio_shop}) as gateway:
+    async with start({"shop": shop}) as gateway:
         first = await send(gateway, "tools/call", ERASE)
         await gateway.asked()
     clock.ahead_ms += TEN_MINUTES
-    async with start({"shop": stdio_shop}) as gateway:
+    async with start({"shop": shop}) as gateway:
         await gateway.vote()
         if rung == "task":
             task = {"taskId": first["taskId"]}
