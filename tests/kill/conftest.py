@@ -280,7 +280,7 @@ def wait_for(condition, notes: Notes, seconds: float = 60) -> None:
 
 async def wait_until(condition, seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.02)
 
 
