@@ -93,10 +93,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_f_work_grows_with_the_text_on_hostile_input(unit, monkeypatch):
-HOSTILE = [
-    *("password=", "://a:b@", "-----BEGIN PRIVATE KEY-----\n", "MII" + "A" * 60, "key: '", "<password "),
-    *("--token ", '"kty":"EC"', "AAAA"),
-]
+    """Counts the places that are looked at, not the time: four times the text, at most five times as many."""
     from consentry.sanitize.secrets import scanner
 
     def work(size: int) -> int:
