@@ -68,7 +68,7 @@ def _open_end(text: str, start: int) -> int:
 
 
 def _has_body(body: str) -> bool:
-    if "..." in body or "…" in body or noise.PLACEHOLDER.search(body[:200]):
+    if "..." in body or "…" in body or noise.is_placeholder(body[:200]):
         return False
     letters = "".join(_BODY.findall(body.replace("\\n", "\n").replace("\\r", "\n")))
     return len(letters) >= 40 and noise.entropy(letters) > 2.5
