@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
+
+# A loaded machine is no defect: examples are bounded in number, not in time.
+hypothesis.settings.register_profile(
+    "consentry", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("consentry")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from consentry.server.app import OPEN_PAGES, Resource, page_access
 from consentry.server.openapi import endpoint as openapi_endpoint
 from consentry.server.routes import endpoints
 
+DOORS = {"/mcp/{resource}"}
+"""Protocols of their own: their doors let in by the same guard, and have their own tests."""
 ROWS = (*endpoints(), openapi_endpoint())
 KINDS = ("nobody", "person", "agent", "service", "exchanged", "auditor", "admin", "ended")
 
@@ -68,10 +70,19 @@ async def test_d9_the_app_serves_nothing_that_is_not_in_the_table(server) -> Non
     from consentry.server.app import create_app
 
     edge = create_app(server.services)
-    served = {(route.path, method) for route in edge._app.routes for method in route.endpoint.rows}
+    routes = [route for route in edge._app.routes if route.path not in DOORS]
+    served = {(route.path, method) for route in routes for method in route.endpoint.rows}
     declared = {(row.path, row.method) for row in ROWS}
-    assert all(isinstance(route.endpoint, Resource) for route in edge._app.routes)
+    assert all(isinstance(route.endpoint, Resource) for route in routes)
     assert {one for one in served if one[1] != "HEAD"} == declared
+
+
+@pytest.mark.parametrize("path", sorted(DOORS))
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+async def test_d9_a_door_refuses_whoever_is_not_signed_in(server, path, method) -> None:
+    answer = await server.http.request(method, _url(path), headers={"Authorization": "Bearer ag_wrong"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
+    assert (await server.http.request(method, _url(path))).status_code == 401
 
 
 async def test_d9_every_page_refuses_whoever_is_not_a_person(server) -> None:

@@ -148,7 +148,7 @@ class Gate:
         and `PolicyInvalid` for a change of policy that could not take force.
         """
         if submission.action.operation == lasting.POLICY_CHANGE:
-            lasting.proposed_policies(submission.action, await self.roster())
+            lasting.proposed_policies(submission.action, await self.roster(), await self.current_policies())
         prepared = submitting.prepare(self._core, submission, self.store.clock_ms())
         if claim and submitting.is_routine(prepared):
             return await self._journal.submit(prepared)

@@ -408,20 +408,26 @@ def apply_policy(tx: Tx, core: Core, claim_id: str, by: Actor) -> Claim:
         raise AlreadySettled("this change of policy was settled before")
     if row.lease_until <= tx.now_ms:
         raise Expired("the lease of this claim has ended, and policy may have moved on: submit the change again")
-    policies, schema = proposed_policies(action, core.directory.current(tx))
+    policies, schema = proposed_policies(action, core.directory.current(tx), core.policies.current(tx))
     put_in_force(tx, policies, schema, by=by.id, action_id=row.action_id, digest=action.digest)
     return settle(tx, claim_id, by, OutcomeStatus.SUCCEEDED, None)
 
 
-def proposed_policies(action: Action, roster: Roster) -> tuple[PolicySet, str | None]:
+def proposed_policies(action: Action, roster: Roster, current: PolicySet) -> tuple[PolicySet, str | None]:
     """The policy set that a `policy.change` proposes, and its schema file.
 
-    Raises `PolicyInvalid` where it does not load, or has a rule that nobody there is could satisfy (threat A11).
+    Raises `PolicyInvalid` where it does not load, or has a rule that nobody there is could satisfy (threat A11). A rule
+    that is so already, and asks for the same as before, does not stand in the way of changing others.
     """
     files = policy_files(action)
     schema = files.pop(SCHEMA_FILE, None)
     policies = PolicySet.load(files, schema)
-    broken = [problem for problem in check(policies, roster) if problem.severity is Severity.ERROR]
+    before = {(problem.policy, problem.text) for problem in check(current, roster)}
+    broken = [
+        problem
+        for problem in check(policies, roster)
+        if problem.severity is Severity.ERROR and (problem.policy, problem.text) not in before
+    ]
     if broken:
         raise PolicyInvalid(broken)
     return policies, schema
