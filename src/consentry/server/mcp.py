@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 import os
-from collections.abc import Callable
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +22,17 @@ from consentry.server.lens import Remembering
 from consentry.server.settings import InvalidSettings, ResourceSettings, SanitizeSettings
 
 if TYPE_CHECKING:
+    from consentry.doors.mcp.client import Caller as Caller
     from consentry.doors.mcp.config import Server
     from consentry.doors.mcp.door import Door, Tools
+    from consentry.doors.mcp.keeper import Keeper
     from consentry.server.services import Services
 
 PATH = "/mcp/{resource}"
 KEY_FILE = "mcp.key"
 KEY_BYTES = 32
+OURS = ("CONSENTRY_TOKEN", "CONSENTRY_URL")
+"""Variables that a wrapped server does not get: what guards it is not for it to use."""
 NAME_TYPES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP"})
 """Entity types that take the model of names to find."""
 
@@ -41,9 +50,9 @@ class McpDoor:
         session = await let_in(self._services, scope, ANY_SESSION)
         assert session is not None
         server = self._server(scope["path_params"]["resource"])
-        from consentry.doors.mcp.client import Caller
+        from consentry.doors.mcp.client import Caller as Somebody
 
-        await self._opened().serve(server, Caller(session.actor, session.id), scope, receive, send)
+        await self._opened().serve(server, Somebody(session.actor, session.id), scope, receive, send)
 
     async def close(self) -> None:
         door, self._door = self._door, None
@@ -144,3 +153,53 @@ def _cleaner(masks: tuple[str, ...]) -> Callable[[str], str]:
 
     sanitizer = Sanitizer.default(names=not NAME_TYPES.isdisjoint(masks), types=masks)
     return lambda text: sanitizer.sanitize(text).text
+
+
+async def carry(url: str, token: str) -> None:
+    """A desktop client on standard input and output, carried to an MCP endpoint over HTTP."""
+    from consentry.doors.mcp.bridge import bridge
+
+    await bridge(url, token)
+
+
+@asynccontextmanager
+async def beside(keeper: Keeper, name: str, command: tuple[str, ...]) -> AsyncIterator[tuple[str, str]]:
+    """A door of this process alone, in front of a local server and before a gate that is elsewhere.
+
+    Listens on the loopback and answers its address and its token, which nobody else has.
+    """
+    import uvicorn
+
+    from consentry.actions import Actor, Kind
+    from consentry.doors.mcp.client import Caller as Somebody
+    from consentry.doors.mcp.config import Server
+    from consentry.doors.mcp.door import Door
+    from consentry.doors.mcp.reply import send_empty
+
+    server = Server(name, command=command, env=dict(os.environ) | dict.fromkeys(OURS, ""), quiet=False)
+    caller = Somebody(Actor(Kind.AGENT, "self"))
+    door = Door(keeper, key=os.urandom(KEY_BYTES), tools=tools(SanitizeSettings()), limit=64 << 20)
+    token = secrets.token_urlsafe(32)
+    expected = f"Bearer {token}".encode("ascii")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        given = next((value for key, value in scope["headers"] if key == b"authorization"), b"")
+        if not hmac.compare_digest(given, expected):
+            await send_empty(send, 401)
+        else:
+            await door.serve(server, caller, scope, receive, send)
+
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, lifespan="off", log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2
+    )
+    running = uvicorn.Server(config)
+    serving = asyncio.create_task(running.serve(sockets=[listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp", token
+    finally:
+        await door.close()
+        running.should_exit = True
+        await serving
+        listening.close()

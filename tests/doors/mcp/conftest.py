@@ -101,9 +101,11 @@ class Gateway:
         from mcp.client.streamable_http import streamable_http_client
 
         headers = {"authorization": f"Bearer {token or self.token}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
-            async with Client(streamable_http_client(self.url(resource), http_client=http), mode=mode, **more) as one:
-                yield one
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
+            Client(streamable_http_client(self.url(resource), http_client=http), mode=mode, **more) as one,
+        ):
+            yield one
 
     @asynccontextmanager
     async def raw(self, token: str | None = None) -> AsyncIterator[httpx2.AsyncClient]:

@@ -37,7 +37,7 @@ def erase(table: str) -> str:
 
 
 @server.tool()
-def customer(number: int) -> dict:
+def customer(number: int) -> dict[str, str | int]:
     """One customer."""
     ran("customer")
     return {"name": "Ada Lovelace", "email": "ada@example.org", "number": number}

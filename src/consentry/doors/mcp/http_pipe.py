@@ -37,7 +37,7 @@ class HttpPipe:
         self.alive = True
         self._server = server
         self._http = http
-        self._version = ""
+        self.version = ""
         self._session: str | None = None
         self._incoming: Incoming = lambda message, about: None
         self._listening: asyncio.Task[None] | None = None
@@ -46,13 +46,13 @@ class HttpPipe:
         self._incoming = incoming
 
     def settle_era(self, version: str) -> None:
-        self._version = version
+        self.version = version
         if version in ("", MODERN):
             self._session = None
 
     async def send(self, message: Message, *, schema: JsonObject | None = None) -> None:
         headers = self._headers()
-        if self._version == MODERN:
+        if self.version == MODERN:
             if not isinstance(message, Request):
                 return  # the present revision has no such messages over HTTP: hanging up is the sign
             headers |= headers_for(message, schema)
@@ -73,7 +73,7 @@ class HttpPipe:
             if about is not None:
                 raise UpstreamBroke("the upstream server accepted the call and gave no answer")
             return
-        if self._version != MODERN and (session := response.headers.get("Mcp-Session-Id")):
+        if self.version != MODERN and (session := response.headers.get("Mcp-Session-Id")):
             self._session = session
         if kind == "text/event-stream" and response.status == 200:
             await self._stream(response, about)
@@ -114,7 +114,7 @@ class HttpPipe:
         tries = 0
         while not done:
             tries += 1
-            if last is None or self._version == MODERN or tries > RESUMES:
+            if last is None or self.version == MODERN or tries > RESUMES:
                 raise UpstreamBroke("the upstream server closed in the middle of the call")
             await asyncio.sleep(retry_ms / 1000)
             async with self._http.get(
@@ -141,7 +141,7 @@ class HttpPipe:
         return last, retry_ms, False
 
     async def listen(self) -> None:
-        if self._version != MODERN:
+        if self.version != MODERN:
             self._listening = asyncio.create_task(self._hear())
 
     async def _hear(self) -> None:
@@ -177,6 +177,6 @@ class HttpPipe:
         headers = {**self._server.headers, "Accept": ACCEPT, "Content-Type": "application/json"}
         if self._session is not None:
             headers["Mcp-Session-Id"] = self._session
-        if self._version not in ("", "2025-03-26"):
-            headers["MCP-Protocol-Version"] = self._version
+        if self.version not in ("", "2025-03-26"):
+            headers["MCP-Protocol-Version"] = self.version
         return headers

@@ -1,0 +1,120 @@
+"""`consentry door mcp`: one door in the foreground, for a client that speaks on standard input and output."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consentry.cli.output import tell
+from consentry.errors import InvalidInput
+
+NAME = "wrapped"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group to `app`."""
+    group = typer.Typer(no_args_is_help=True, help="One door in the foreground.")
+    group.command("mcp", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(mcp)
+    app.add_typer(group, name="door")
+
+
+def mcp(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND ARGS…]", help="A local MCP server to put behind the gate."),
+    ] = None,
+    resource: Annotated[
+        str | None, typer.Option("--resource", help="A resource of the server's settings; or what to call COMMAND.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", envvar="CONSENTRY_DATA", help="Data directory, where no server is named.")
+    ] = None,
+) -> None:
+    """An MCP server for a desktop client: one of the gate's own, or COMMAND behind the gate without configuration.
+
+    With `CONSENTRY_URL` and `CONSENTRY_TOKEN`, or after `consentry login`, the gate is that server. Else COMMAND is put
+    behind a gate of this process, whose inbox is announced on standard error.
+    """
+    if not command:
+        if resource is None:
+            raise InvalidInput("name a resource with `--resource`, or a local server after `--`")
+        asyncio.run(_carry(resource))
+    elif _has_server():
+        asyncio.run(_beside(resource or _named(command), tuple(command)))
+    else:
+        asyncio.run(_alone(resource or _named(command), tuple(command), data))
+
+
+async def _carry(resource: str) -> None:
+    from urllib.parse import quote
+
+    from consentry.cli import api
+    from consentry.server.mcp import carry
+
+    url, token = api.credentials()
+    await carry(f"{url.rstrip('/')}/mcp/{quote(resource, safe='')}", token)
+
+
+async def _beside(resource: str, command: tuple[str, ...]) -> None:
+    """COMMAND here, the gate elsewhere: every call is asked of it over its API."""
+    from consentry.cli import api
+    from consentry.cli.doorkeeper import ApiKeeper
+    from consentry.client.http import HttpTransport
+    from consentry.server.mcp import beside, carry
+
+    url, token = api.credentials()
+    http = HttpTransport(url, token)
+    try:
+        async with beside(ApiKeeper(http), resource, command) as (address, own):
+            await carry(address, own)
+    finally:
+        await http.close()
+
+
+async def _alone(resource: str, command: tuple[str, ...], data: Path | None) -> None:
+    """COMMAND and a whole gate in this process, with the inbox on a free port of the loopback."""
+    from consentry.client import embedded
+    from consentry.server.mcp import OURS, carry
+    from consentry.server.run import Options, serve
+    from consentry.server.services import Services
+    from consentry.server.settings import ResourceSettings, load
+
+    environment = {name: f"env:{name}" for name, value in os.environ.items() if value and name not in OURS}
+    wrapped = ResourceSettings.model_validate({"kind": "mcp", "mcp": {"command": command, "env": environment}})
+    settings = load(data_dir=data, overrides={"server.port": 0, "log.level": "error"})
+    settings = settings.model_copy(update={"resources": {**settings.resources, resource: wrapped}})
+    ready: asyncio.Future[Services] = asyncio.get_running_loop().create_future()
+    with contextlib.redirect_stdout(sys.stderr):  # standard output belongs to the client
+        serving = asyncio.create_task(serve(settings, Options(no_browser=True), ready=ready.set_result))
+        waited: set[asyncio.Future[object]] = {serving, ready}  # type: ignore[arg-type]
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        await serving
+    services = ready.result()
+    tell(f"people decide at {services.origin}; data is in {settings.data_dir}")
+    try:
+        await carry(f"{services.origin}/mcp/{resource}", await embedded._own_token(services))
+    finally:
+        services.stop()
+        await serving
+
+
+def _has_server() -> bool:
+    """Whether somebody said which server is the gate."""
+    from consentry.cli import saved
+
+    return bool(os.environ.get("CONSENTRY_TOKEN")) or saved.load() is not None
+
+
+def _named(command: list[str]) -> str:
+    """What to call a server in actions: the last part of its command that looks like a name."""
+    words = [one.rpartition("/")[2] for one in command if not one.startswith("-") and not one.startswith(("/", "."))]
+    name = words[-1] if words else Path(command[0]).name
+    plain = "".join(one if one.isascii() and (one.isalnum() or one in "-_.") else "-" for one in name)
+    return plain[:64] or NAME
