@@ -122,3 +122,27 @@ async def test_there_is_a_limit_of_streams(start) -> None:
     async with start(limits={"streams": 1}) as server, _listening(server, server.admin):
         answer = await server.http.get("/v1/events", headers=server.admin.headers)
         assert (answer.status_code, answer.json()["code"]) == (503, "too_many_streams")
+
+
+async def test_c6_a_standing_grant_ends_nobodys_stream(server) -> None:
+    """Its entries name a grant where those of requests name a request: whoever may not see it hears on."""
+    agent, other = await server.agent("etl"), await server.agent("other")
+    ada = await server.person("ada@example.org", "admins")
+    eve, stranger = await server.person("eve@example.org"), await server.person("s@example.org")
+    pattern = {"actor": agent.id, "operation": "secret.read", "resource": "vault", "arguments": {}}
+    body = {"pattern": pattern, "uses": 2, "expires_ms": 60_000, "reason": "rotation week"}
+    async with (
+        _listening(server, agent) as actor,
+        _listening(server, eve) as signer,
+        _listening(server, other) as machine,
+        _listening(server, stranger) as nobody,
+    ):
+        grant = await server.post("/v1/grants", eve, body, status=201)
+        await server.delete(f"/v1/grants/{grant['id']}", ada)
+        for who in (agent, eve, other, stranger):
+            await server.submit(who, "dataset.read", "books")
+        for heard in (actor, signer):
+            kinds = [one["event"] for one in await _until(heard, "action.allowed")]
+            assert kinds[:2] == ["standing.created", "standing.revoked"]
+        for heard in (machine, nobody):
+            assert [one["event"] for one in await _until(heard, "action.allowed")] == ["action.allowed"]

@@ -86,6 +86,8 @@ class Visibility:
             return True
         if event.request_id is None:
             return False
+        if event.type.startswith("standing."):  # filed under the id of a grant, not of a request
+            return await self.grant(session, await self._gate.grant(event.request_id))
         return await self.request(session, await self._gate.request(event.request_id))
 
     async def _acts(self, session: Session, chain: frozenset[str]) -> bool:
