@@ -209,13 +209,27 @@ async def test_too_many_failed_sign_ins_have_to_wait(start) -> None:
         assert 1 <= int(answer.headers["retry-after"]) <= 60
 
 
+async def test_whoever_holds_a_link_or_token_gets_in_while_others_fail_from_the_same_address(start) -> None:
+    """Behind a proxy everybody has one address: eleven wrong guesses must not lock out all the others."""
+    async with start(identity={"attempts": 2}) as server:
+        agent = await server.agent("etl")
+        ada = await server.person("ada@example.org")
+        for status in (401, 401, 429):
+            await server.post("/v1/sessions", None, {"token": "in_" + "x" * 43}, status=status)
+        link = (await server.post("/v1/people", ada, {"email": "ada@example.org"}, status=201))["token"]
+        await server.post("/v1/sessions", None, {"token": link}, status=201)
+        tokens = {"actor_token": agent.token, "subject_token": ada.token}
+        exchange = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", **tokens}
+        await server.post("/v1/tokens/exchange", None, exchange)
+
+
 async def test_c6_a_stopping_server_lets_go_of_its_waiters_with_an_answer(start) -> None:
     async with start() as server:
         agent = await server.agent("etl")
         await server.person("ada@example.org", "admins")
         asked = await server.submit(agent)
         waiters = [asyncio.create_task(server.get(f"/v1/actions/{asked['id']}?wait=60", agent)) for _ in range(5)]
-        while server.services.metrics.waiting < 5:  # noqa: ASYNC110 (counted, not signalled)
+        while server.services.metrics.waiting < 5:
             await asyncio.sleep(0.01)
         server.services.stop()
         assert [(await one)["state"] for one in waiters] == ["pending"] * 5
@@ -226,7 +240,7 @@ async def test_a_waiter_whose_session_has_ended_hears_nothing(server) -> None:
     ada = await server.person("ada@example.org", "admins")
     asked = await server.submit(agent)
     waiter = asyncio.create_task(server.http.get(f"/v1/actions/{asked['id']}?wait=30", headers=agent.headers))
-    while not server.services.metrics.waiting:  # noqa: ASYNC110 (counted, not signalled)
+    while not server.services.metrics.waiting:
         await asyncio.sleep(0.01)
     await server.post(f"/v1/agents/{agent.id}/rotate", server.admin)
     await server.vote(ada, asked["request_id"])

@@ -1,4 +1,8 @@
-"""How many attempts to sign in may fail in a minute from one address. Nobody guesses 256 bits; this keeps it quiet."""
+"""How many attempts to sign in may fail in a minute from one address. Nobody guesses 256 bits; this keeps it quiet.
+
+Only failures are refused: behind a proxy everybody has one address, and a token that holds must get in, whoever else
+fails there.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +24,11 @@ class Attempts:
         self._clock = clock
         self._failed: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def check(self, address: str) -> None:
-        """Raises `TooManyAttempts` where the last minute has seen too many failures."""
+    def failed(self, address: str) -> None:
+        """Note a failure. Raises `TooManyAttempts` where the last minute has seen too many."""
         times = self._recent(address)
         if times is not None and len(times) >= self._limit:
             raise TooManyAttempts(max(1, round(times[0] + WINDOW_S - self._clock())))
-
-    def failed(self, address: str) -> None:
-        """Note a failure."""
         self._failed.setdefault(address, deque(maxlen=self._limit)).append(self._clock())
         self._failed.move_to_end(address)
         while len(self._failed) > MAX_ADDRESSES:

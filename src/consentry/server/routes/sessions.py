@@ -22,7 +22,6 @@ from consentry.server.views.identity import (
 
 async def sign_in(call: Call, body: SignInBody) -> Response:
     services = call.services
-    services.attempts.check(call.address)
     try:
         signed = await services.directory.sign_in(body.token)
     except NotSignedIn:

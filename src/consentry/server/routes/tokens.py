@@ -12,7 +12,6 @@ from consentry.server.views.identity import TOKEN_TYPE, ExchangeBody, ExchangeVi
 
 async def exchange(call: Call, body: ExchangeBody) -> ExchangeView:
     services = call.services
-    services.attempts.check(call.address)
     try:
         made = await services.directory.exchange(body.actor_token, body.subject_token)
     except InvalidExchange:

@@ -30,7 +30,6 @@ async def sign_in(request: Request) -> Response:
     form = await read_form(request)
     back = local_path(form.optional("next"))
     address = request.client.host if request.client else "local"
-    parts.attempts.check(address)
     try:
         signed_in = await parts.directory.sign_in(form.fields.get("token", "").strip())
     except NotSignedIn as error:
