@@ -56,6 +56,8 @@ async def test_a1_every_verb_that_can_consent_goes_through_one_check(world):
         "delegate",
         "end_delegation",
         "apply_policy",
+        "erase",
+        "rotate_key",
     }
 
 
@@ -580,3 +582,28 @@ async def test_a_stored_action_reads_back_as_the_same_action(world):
     action = Action(world.agent, "dataset.export", "customers", {"π": 1.5, "a": [None, True, "\u202e"]})
     decision = await world.gate.submit(Submission(action, Facts()))
     assert (await world.gate.action(decision.action_id)).digest == action.digest
+
+
+@pytest.mark.parametrize(
+    "char",
+    ["\u180b", "\u180f", "\U0001d159", "\U00016fe4", "\u3164", "\u202e", "\u200b", "\xad", "\ufe0f", "\U000e0041"],
+)
+async def test_d6_what_shows_as_nothing_is_shown_as_an_escape(world, char):
+    decision = await world.submit(reason=f"a{char}b", **{f"c{char}d": f"e{char}f"})
+    text = (await world.gate.preview(decision.request_id)).text
+    escape = f"\\u{{{ord(char):04x}}}"
+    assert char not in text
+    assert all(f"{one}{escape}{two}" in text for one, two in ("ab", "cd", "ef"))
+
+
+async def test_d6_deep_arguments_do_not_swell_the_preview(world):
+    """Indents of sixty levels before each of many small things would make megabytes of kilobytes."""
+    value = [1, "\u202e"] * 20_000
+    for _ in range(55):
+        value = [value]
+    decision = await world.submit(deep=value)
+    action = await world.gate.action(decision.action_id)
+    text = (await world.gate.preview(decision.request_id)).text
+    assert len(text) < 5 * len(action.canonical)
+    assert text.count("1") >= 20_000
+    assert "\u202e" not in text

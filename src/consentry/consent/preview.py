@@ -18,8 +18,15 @@ from consentry.policy.model import Facts, Judgement, Roster
 DOMAIN = b"consentry shown v1\n"
 
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5") | frozenset(map(chr, range(0xFE00, 0xFE10)))
-"""Letters and marks that show as nothing: Hangul fillers, the empty Braille cell, joiners, variation selectors."""
+_BLANK = frozenset(
+    "\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f\U00016fe4\U0001d159"
+) | frozenset(map(chr, range(0xFE00, 0xFE10)))
+"""Letters and marks that show as nothing: Hangul and Khitan fillers, the empty Braille cell, the empty note head,
+joiners, variation selectors, those of Mongolian too."""
+
+_INDENTED = 1 << 16
+_WIDEST = 4
+"""JSON of more than so many characters is indented only while that makes it at most so many times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +116,20 @@ def _escape(char: str) -> str:
 
 
 def _json(value: Json | JsonObject) -> str:
-    """Indented JSON of the exact value. Line breaks are structure only: those inside strings are escaped by JSON."""
-    plain = json.loads(canonical(value))
+    """Indented JSON of the exact value. Line breaks are structure only: those inside strings are escaped by JSON.
+
+    Deep lists of many small things would grow a hundredfold by their indents, so they stand on one line.
+    """
+    exact = canonical(value)
+    plain = json.loads(exact)
     text = json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True)
-    return "\n".join(
-        "".join(f"\\u{{{ord(char):04x}}}" if _is_hidden(char) else char for char in line) for line in text.split("\n")
-    )
+    if len(text) > max(_INDENTED, _WIDEST * len(exact)):
+        text = json.dumps(plain, ensure_ascii=False, sort_keys=True)
+    return "\n".join(line if line.isascii() and line.isprintable() else _unhidden(line) for line in text.split("\n"))
+
+
+def _unhidden(line: str) -> str:
+    return "".join(f"\\u{{{ord(char):04x}}}" if _is_hidden(char) else char for char in line)
 
 
 def _chain(action: Action, roster: Roster) -> tuple[tuple[str, str], ...]:
