@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
-from consentry.store import tables
+from consentry.store import open_store, tables
 from consentry.store.migrate import is_current
 
 
@@ -28,3 +28,15 @@ async def test_several_processes_may_start_at_once(stores, acts):
     for number, store in enumerate(opened):
         await store.write(lambda tx, number=number: acts.insert(tx, f"of-{number}"))
     assert await opened[0].read(acts.names) == [f"of-{number}" for number in range(4)]
+
+
+async def test_g3_nobody_else_on_the_machine_reads_the_database(tmp_path):
+    """Whatever the directory's mode is: arguments and the values behind commitments are in it."""
+    tmp_path.chmod(0o755)
+    store = open_store(f"sqlite:///{tmp_path / 'consentry.db'}")
+    await store.start()
+    try:
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("consentry.db*")} == {0o600}
+        assert len(list(tmp_path.glob("consentry.db*"))) == 3
+    finally:
+        await store.close()
