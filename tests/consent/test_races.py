@@ -55,6 +55,21 @@ async def replicas(world) -> AsyncIterator[list[Replica]]:
         assert await process.wait() == 0
 
 
+async def test_replicas_may_start_for_the_first_time_at_the_same_moment(store_url, tmp_path):
+    (tmp_path / "policies").mkdir()
+    rule = '@id("r") permit (principal, action == Action::"dataset.read", resource);'
+    (tmp_path / "policies" / "a.cedar").write_text(rule)
+    arguments = (store_url, str(tmp_path / "data"), str(tmp_path / "policies"))
+    pipe = asyncio.subprocess.PIPE
+    started = [
+        await asyncio.create_subprocess_exec(sys.executable, str(REPLICA), *arguments, stdin=pipe, stdout=pipe)
+        for _ in range(3)
+    ]
+    for process in started:
+        out, _ = await process.communicate(b"")
+        assert (process.returncode, out) == (0, b"ready\n")
+
+
 async def both(replicas: list[Replica], *steps: tuple[str, ...]) -> list[str]:
     """The same steps in both processes at once."""
     answers = await asyncio.gather(*(replica.do(*steps) for replica in replicas))

@@ -150,7 +150,7 @@ def child(order: dict[str, str]) -> None:
     try:
         asyncio.run(live(order))
     except Unavailable as error:
-        Path(order["notes"]).with_suffix(".refused").write_text(error.code)
+        Path(order["notes"]).with_suffix(".refused").write_text(f"{error.code}: {error}")
     except BaseException:
         Path(order["notes"]).with_suffix(".broken").write_text(traceback.format_exc())
     finally:

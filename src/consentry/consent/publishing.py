@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,7 +66,7 @@ def current_vkey(tx: Tx) -> str | None:
 
 def write_keys(folder: Path, keys: bytes) -> None:
     """`ledger.vkey`: the keys to verify with, beside the data, for whoever hands them on."""
-    beside = folder / ".ledger.vkey"
+    beside = folder / f".ledger.vkey.{os.getpid()}"  # replicas may start at the same moment
     try:
         beside.write_bytes(keys)
         beside.replace(folder / "ledger.vkey")
@@ -78,13 +79,19 @@ def _next_path(path: Path) -> Path:
 
 
 def _make(path: Path, origin: str) -> None:
+    """Whole and durable before it has its name; where another replica was first, its key is the key."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(Signer.generate(origin).to_text() + "\n")
             file.flush()
             os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
+        beside.unlink()
     except OSError as error:
         raise KeyUnsafe(f"`{path.name}` cannot be made ({type(error).__name__}): check its folder") from None
 
