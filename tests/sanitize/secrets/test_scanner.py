@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consentry.errors import InvalidInput
 from consentry.sanitize import secrets
 from consentry.sanitize.detector import NO_CONTEXT, Detector
 from consentry.sanitize.secrets.scanner import SecretDetector
@@ -109,9 +112,29 @@ def test_f_work_grows_with_the_text_on_hostile_input(unit, monkeypatch):
             return run
 
         monkeypatch.setattr(detector, "_rows", [counted(place) for place in detector._rows])
-        detector.scan((unit * (size // len(unit) + 1))[:size], NO_CONTEXT)
+        with contextlib.suppress(InvalidInput):  # refused is read no further
+            detector.scan((unit * (size // len(unit) + 1))[:size], NO_CONTEXT)
         return calls
 
     assert scanner.NAME == "secrets"
     small, large = work(4_000), work(16_000)
     assert large <= 5 * small + 50
+
+
+@pytest.mark.parametrize("unit", ["password=", "token:", "?token=", "token:&", "password=" * 400 + "example"])
+def test_e9_what_would_take_minutes_to_read_is_refused(unit):
+    """Each of these has a candidate of thousands of characters at every few of its own."""
+    with pytest.raises(InvalidInput):
+        secrets.detector().scan(unit * (200_000 // len(unit)), NO_CONTEXT)
+
+
+def test_e9_headers_without_an_end_are_read_in_one_pass():
+    """The lines after each were looked for by an expression that went back 400 characters from each of thousands."""
+    text = "-----BEGIN RSA PRIVATE KEY-----" * 2_000
+    assert secrets.detector().scan(text, NO_CONTEXT) == []
+
+
+def test_e9_long_lines_as_they_are_written_are_read():
+    query = "&".join(f"key{n}={n:032x}" for n in range(100))
+    lines = "\n".join(f"GET https://example.org/?{query}&password=Tr0ub4dor{n}x" for n in range(20))
+    assert secrets.detector().scan(lines, NO_CONTEXT)

@@ -57,13 +57,12 @@ def pem(text: str, begin: int) -> Iterator[Block]:
 
 def _open_end(text: str, start: int) -> int:
     """The end of the base64 lines that follow a header whose footer is missing."""
-    at = start
-    for line in re.finditer(r"[^\n]{0,400}(?:\n|\Z)", text[start : start + LONGEST]):
-        if line.start() and not _BODY.search(line[0]):
+    at = place = start
+    for line in text[start : start + LONGEST].split("\n"):
+        if place > start and not _BODY.search(line):
             break
-        at = start + len(line[0].rstrip()) + line.start()
-        if not line[0]:
-            break
+        at = place + len(line.rstrip())
+        place += len(line) + 1
     return at
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from consentry.errors import InvalidInput
 from consentry.sanitize.detector import Context
 from consentry.sanitize.finding import Finding
 from consentry.sanitize.secrets import assignments, blocks, checks, companions, keynames, phrases, tokens, values
@@ -22,6 +23,12 @@ _FOREIGN_WORDS: Final = (
 _FOREIGN: Final = re.compile(rf"(?:{'|'.join(_FOREIGN_WORDS)})[ \t]{{0,3}}[:=：][ \t]{{0,3}}")
 _SEED: Final = r"\b(?:[A-Z2-7]{16}|[A-Z2-7]{26}|[A-Z2-7]{32})\b"
 _SEED_VALUE: Final = re.compile(r"[A-Z2-7]{16,32}")
+_RUN: Final = re.compile(r"[^\s\"'`,;<>(){}\[\]\\|]*")
+"""What a candidate without quotes can reach over."""
+_PARAMETER: Final = re.compile(r"[^\s\"'`,;<>(){}\[\]\\|&]*")
+"""The same after `=`, where it ends with the parameter."""
+_TIMES: Final = 8
+_SLACK: Final = 1 << 18
 _TOUCHING: Final = frozenset("+/=-_.@:&?")
 
 _Place = Callable[[str, int], Iterator[Finding]]
@@ -123,11 +130,14 @@ class SecretDetector:
         rows = _places()
         self._search = search([trigger for trigger, _ in rows])
         self._rows = [place for _, place in rows]
+        self._assigning = frozenset(index for index, place in enumerate(self._rows) if place is _assigned)
 
     def scan(self, text: str, context: Context) -> list[Finding]:
         """Every secret, overlapping where two grammars agree on a place."""
         found: dict[tuple[int, int], Finding] = {}
-        for index, end in sorted(set(self._search.ends(text))):
+        ends = sorted(set(self._search.ends(text)))
+        _refuse_hostile(text, [end for index, end in ends if index in self._assigning])
+        for index, end in ends:
             for one in self._rows[index](text, end):
                 _keep(found, one)
                 for other in companions.beside(text, one):
@@ -142,6 +152,22 @@ class SecretDetector:
             for one in _whole(text, context.key):
                 _keep(found, one)
         return list(found.values())
+
+
+def _refuse_hostile(text: str, ends: list[int]) -> None:
+    """Raises where reading the candidates would cost far more than their text is long (threat E9).
+
+    At each place a candidate of up to `values.MOST` characters may be read: in a text of nothing but `password=`,
+    hundreds of times its length. Written text stays far below this.
+    """
+    left, until = _SLACK + _TIMES * len(text), {True: 0, False: 0}
+    for end in ends:
+        query = text[end - 1] == "="
+        if end >= until[query]:
+            until[query] = (_PARAMETER if query else _RUN).match(text, end).end()  # type: ignore[union-attr]
+        left -= min(until[query] - end, values.MOST)
+        if left < 0:
+            raise InvalidInput("the text has more overlapping candidates for secrets than are read")
 
 
 def _keep(found: dict[tuple[int, int], Finding], one: Finding) -> None:
