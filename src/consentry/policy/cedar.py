@@ -59,6 +59,11 @@ class _Subject:
     chain: Json
     answers: dict[tuple[str, bytes], Judgement] = field(default_factory=dict)
 
+    def remember(self, key: tuple[str, bytes], answer: Judgement) -> None:
+        if len(self.answers) >= _MAX_ANSWERS:
+            self.answers.clear()
+        self.answers[key] = answer
+
 
 @dataclass(slots=True)
 class _Memory:
@@ -124,6 +129,16 @@ class PolicySet:
                 return self._deny("unknown-operation", f"no policy schema declares the operation `{operation}`")
             part = self._slice(operation, actor.kind)
         subject = self._subject(action, resource, roster)
+        quick = part.wanted.quick_key(action, facts.values)
+        if quick is not None and (known := subject.answers.get((operation, quick))) is not None:
+            return known
+        answer = self._answer(action, facts, subject, part, now_ms)
+        if quick is not None:
+            subject.remember((operation, quick), answer)
+        return answer
+
+    def _answer(self, action: Action, facts: Facts, subject: _Subject, part: _Slice, now_ms: int) -> Judgement:
+        operation = action.operation
         try:
             if "extra" in facts.values:  # its types are the deployment's: Cedar must read them by the schema
                 return self._ask_by_schema(action, facts, subject, part.handle, now_ms)
@@ -135,9 +150,8 @@ class PolicySet:
         key = (operation, context)
         answer = subject.answers.get(key)
         if answer is None:
-            if len(subject.answers) >= _MAX_ANSWERS:
-                subject.answers.clear()
-            answer = subject.answers[key] = self._ask(action, subject, part.handle, context, None)
+            answer = self._ask(action, subject, part.handle, context, None)
+            subject.remember(key, answer)
         return answer
 
     def ask_alone(

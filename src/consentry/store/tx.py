@@ -6,11 +6,12 @@ serialization conflict is retried), so it touches nothing outside the `Tx`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import zip_longest
+from operator import itemgetter
 from typing import TypeAlias
 
 from sqlalchemy import Connection, CursorResult, Executable, Table, update
@@ -168,9 +169,10 @@ class Tx:
             self._write(table.name, rows)
 
     def _write(self, name: str, rows: Sequence[Row]) -> None:
-        """SQLite takes our rows as they are, which halves the cost of the hottest path."""
+        """SQLite takes tuples as they are, which halves the cost of the hottest path."""
         if self.dialect == "sqlite":
-            self._connection.exec_driver_sql(_SQLITE_INSERTS[name], rows)
+            statement, values = _SQLITE_INSERTS[name]
+            self._connection.exec_driver_sql(statement, [values(row) for row in rows])
         else:
             self._connection.execute(_INSERTS[name], rows)
 
@@ -201,9 +203,11 @@ class Tx:
 _INSERTS: dict[str, Insert] = {name: table.insert() for name, table in tables.metadata.tables.items()}
 
 
-def _sqlite_insert(table: Table) -> str:
+def _sqlite_insert(table: Table) -> tuple[str, Callable[[Row], tuple[Value, ...]]]:
+    """The statement, and what takes its values out of a row in their order."""
     names = [column.name for column in table.c]
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"  # noqa: S608
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+    return statement, itemgetter(*names)
 
 
-_SQLITE_INSERTS: dict[str, str] = {name: _sqlite_insert(table) for name, table in tables.metadata.tables.items()}
+_SQLITE_INSERTS = {name: _sqlite_insert(table) for name, table in tables.metadata.tables.items()}
