@@ -272,6 +272,19 @@ async def test_an_agent_answers_to_an_active_person(house) -> None:
         await house.directory.create_agent(house.by, "two", ada.session.subject)
 
 
+async def test_a2_who_answered_for_an_agent_cannot_act_as_it_any_more(house) -> None:
+    """They may hold its token, and would be free to consent to what it asks."""
+    ada, bob = await house.person("ada@example.org"), await house.person("bob@example.org")
+    made = await house.directory.create_agent(house.by, "etl", ada.session.subject)
+    await house.directory.change_agent_owner(house.by, made.agent.id, ada.session.subject)  # no change
+    await house.directory.authenticate(made.token)
+    await house.directory.change_agent_owner(house.by, made.agent.id, bob.session.subject)
+    with pytest.raises(NotSignedIn):
+        await house.directory.authenticate(made.token)
+    rotated = await house.directory.rotate_agent(bob.session.subject, made.agent.id)
+    await house.directory.authenticate(rotated.token)
+
+
 async def test_agents_have_names_of_their_own(house) -> None:
     await house.directory.create_agent(house.by, "etl", house.by)
     with pytest.raises(NameTaken):

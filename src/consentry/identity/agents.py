@@ -71,7 +71,10 @@ def revoke(tx: Tx, by: str | None, agent_id: str, reason: str | None) -> AgentRe
 
 
 def change_owner(tx: Tx, by: str | None, agent_id: str, owner_id: str, reason: str | None) -> AgentRecord:
-    """Let another person answer for an agent, as when its owner leaves."""
+    """Let another person answer for an agent, as when its owner leaves.
+
+    Its token ends: whoever answered for it so far may hold it, and is no author of what it does any more (threat A2).
+    """
     tx.roster_changed()
     rows.require_administrator(tx, by)
     agent, owner = rows.load_agent(tx, agent_id), rows.canonical_person(tx, owner_id)
@@ -80,6 +83,7 @@ def change_owner(tx: Tx, by: str | None, agent_id: str, owner_id: str, reason: s
     if rows.canonical_person(tx, agent.owner).id != owner.id:
         tx.execute(update(tables.agents).where(_A.id == agent.id).values(owner_id=owner.id))
         record(tx, "agent.owner_changed", {"agent": agent.id, "owner": owner.id, "by": by}, sealed={"reason": reason})
+        end_all(tx, agent.id, by)
     return rows.load_agent(tx, agent.id)
 
 
