@@ -72,7 +72,8 @@ def populate(tx: Tx) -> None:
     tx.insert(tables.memberships, {"group_name": "stewards", "person_id": "per_ada", "since": 1})
     tx.insert(
         tables.agents,
-        {"id": "agt_etl", "name": "etl", "owner_id": "per_fay", "kind": "agent", "active": True, "created_at": 1},
+        {"id": "agt_etl", "name": "etl", "owner_id": "per_fay", "holder_id": None, "kind": "agent",
+         "active": True, "created_at": 1},
     )  # fmt: skip
     tx.roster_changed()
 

@@ -166,6 +166,7 @@ def populate(tx: Tx) -> None:
             "id": "agt_etl",
             "name": "etl",
             "owner_id": "per_fay",
+            "holder_id": None,
             "kind": "agent",
             "active": True,
             "created_at": SINCE,

@@ -816,8 +816,8 @@ def populate(tx) -> None:
     for agent, owner in OWNERS.items():
         tx.insert(
             tables.agents,
-            {"id": f"agt_{agent}", "name": agent, "owner_id": f"per_{owner}", "kind": "agent", "active": True,
-             "created_at": 1},
+            {"id": f"agt_{agent}", "name": agent, "owner_id": f"per_{owner}", "holder_id": None, "kind": "agent",
+             "active": True, "created_at": 1},
         )  # fmt: skip
     tx.roster_changed()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -261,3 +262,20 @@ async def test_scan_and_sanitize(server) -> None:
     assert "ada@example.org" not in orjson.dumps(clean["records"]).decode()
     assert clean["records"][0]["n"] == 1
     assert (await server.post("/v1/scan", agent, {}, status=400))["code"] == "invalid_input"
+
+
+@pytest.mark.parametrize("how", ["create", "rotate"])
+async def test_a2_whoever_was_shown_an_agents_token_may_not_consent_to_what_it_does(server, how) -> None:
+    """An administrator who makes or rotates another's agent can act as it, so somebody else must decide."""
+    owner, other = await server.person("mara@example.org"), await server.person("kim@example.org", "admins")
+    agent = await server.agent("etl", owner)
+    if how == "rotate":
+        rotated = await server.post(f"/v1/agents/{agent.id}/rotate", server.admin)
+        agent = replace(agent, token=rotated["token"])
+    asked = await server.submit(agent)
+    refused = await server.vote(server.admin, asked["request_id"], status=403)
+    assert refused["code"] == "not_eligible"
+    await server.vote(other, asked["request_id"])
+    mine = await server.post(f"/v1/agents/{agent.id}/rotate", owner)
+    again = await server.submit(replace(agent, token=mine["token"]), arguments={"n": 2})
+    await server.vote(server.admin, again["request_id"])

@@ -31,11 +31,11 @@ class Standing:
 
 
 def authors_of(actor: Actor, roster: Roster) -> frozenset[str]:
-    """The persons in the chain and the owners of its agents and services: those who may not consent to it."""
+    """The persons in the chain, and the owners and token holders of its agents: those who may not consent to it."""
     authors = {roster.canonical(person) for person in actor.persons()}
     for link in actor.links():
-        if link.kind is not Kind.PERSON and (owner := roster.owner_of(link.id)) is not None:
-            authors.add(owner)
+        if link.kind is not Kind.PERSON:
+            authors |= roster.answerable(link.id)
     return frozenset(authors)
 
 
@@ -83,7 +83,8 @@ def why_not(
     if person in {roster.canonical(author) for author in authors}:
         return Ineligible(
             "author",
-            "you are in this action's chain, own an agent in it, or edited or triggered it: somebody else must decide",
+            "you are in this action's chain, own or hold the token of an agent in it, or edited or triggered it:"
+            " somebody else must decide",
         )
     members = frozenset().union(*current_sets(request, roster, authors))
     taken = {roster.canonical(vote.counts_for) for vote in request.votes}

@@ -64,8 +64,8 @@ def create_standing(
         raise InvalidPattern(f"`uses` must be from 1 to {core.settings.max_standing_uses}")
     if not 0 < expires_ms <= core.settings.max_standing_ms:
         raise InvalidPattern(f"`expires` must be within {core.settings.max_standing_ms // 86_400_000} days")
-    if person == roster.canonical(pattern.actor) or person == roster.owner_of(pattern.actor):
-        raise NotEligible("you are or own the actor of this grant: somebody else must sign it")
+    if person == roster.canonical(pattern.actor) or person in roster.answerable(pattern.actor):
+        raise NotEligible("you are or own the actor of this grant, or hold its token: somebody else must sign it")
     grant_id = new_id("grt")
     signed = Signed(pattern, voter.assurance)
     expires = tx.now_ms + expires_ms

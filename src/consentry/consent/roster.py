@@ -40,13 +40,19 @@ def load_roster(tx: Tx) -> Roster:
         select(tables.memberships.c.group_name, tables.memberships.c.person_id, tables.memberships.c.since)
     ).all()
     agents = tx.execute(
-        select(tables.agents.c.id, tables.agents.c.name, tables.agents.c.owner_id, tables.agents.c.active)
+        select(
+            tables.agents.c.id,
+            tables.agents.c.name,
+            tables.agents.c.owner_id,
+            tables.agents.c.active,
+            tables.agents.c.holder_id,
+        )
     ).all()
     return Roster(
         version=tx.versions.roster,
         persons=[Person(p.id, p.email, p.name, bool(p.active), p.merged_into) for p in persons],
         memberships=[Membership(m.group_name, m.person_id, m.since) for m in memberships],
-        agents=[Agent(a.id, a.name, a.owner_id, bool(a.active)) for a in agents],
+        agents=[Agent(a.id, a.name, a.owner_id, bool(a.active), a.holder_id) for a in agents],
     )
 
 

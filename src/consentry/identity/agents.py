@@ -37,7 +37,13 @@ def create(tx: Tx, by: str | None, name: str, owner_id: str, kind: Kind, token: 
     agent = AgentRecord(new_id("agt"), name, kind, owner.id, True, tx.now_ms)
     tx.execute(
         tables.agents.insert().values(
-            id=agent.id, name=name, owner_id=owner.id, kind=kind.value, active=True, created_at=tx.now_ms
+            id=agent.id,
+            name=name,
+            owner_id=owner.id,
+            holder_id=by,
+            kind=kind.value,
+            active=True,
+            created_at=tx.now_ms,
         )
     )
     insert_token(tx, digest(token), TokenKind.AGENT, agent.id)
@@ -46,7 +52,10 @@ def create(tx: Tx, by: str | None, name: str, owner_id: str, kind: Kind, token: 
 
 
 def rotate(tx: Tx, by: str | None, agent_id: str, token: str) -> AgentRecord:
-    """Replace an agent's token; the old one, and what was exchanged from it, ends now. Its owner may, too."""
+    """Replace an agent's token; the old one, and what was exchanged from it, ends now. Its owner may, too.
+
+    Whoever is shown the new one can act as the agent, and so may not consent to what it does (threat A2).
+    """
     tx.roster_changed()
     agent = rows.load_agent(tx, agent_id)
     _require_owner_or_administrator(tx, by, agent)
@@ -54,6 +63,7 @@ def rotate(tx: Tx, by: str | None, agent_id: str, token: str) -> AgentRecord:
         raise NotAllowed("this agent is revoked: create another")
     end_all(tx, agent.id, by)
     insert_token(tx, digest(token), TokenKind.AGENT, agent.id)
+    tx.execute(update(tables.agents).where(_A.id == agent.id).values(holder_id=by))
     record(tx, "agent.rotated", {"agent": agent.id, "by": by})
     return agent
 

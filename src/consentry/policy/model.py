@@ -181,12 +181,13 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent or service as policy sees it."""
+    """An agent or service as policy sees it. `holder` was shown the token that it has now."""
 
     id: str
     name: str
     owner: str
     active: bool = True
+    holder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,16 @@ class Roster:
         """The person who owns an agent or service, or `None` where there is no such agent."""
         record = self.agents.get(agent)
         return None if record is None else self.canonical(record.owner)
+
+    def answerable(self, agent: str) -> frozenset[str]:
+        """The persons behind an agent or service: its owner, and who was shown the token that it has now.
+
+        Either can act as the agent, so neither may consent to what it does (threat A2).
+        """
+        record = self.agents.get(agent)
+        if record is None:
+            return frozenset()
+        return frozenset(self.canonical(person) for person in (record.owner, record.holder) if person is not None)
 
     def groups_of(self, person: str) -> frozenset[str]:
         return frozenset(self._groups_of.get(self.canonical(person), ()))

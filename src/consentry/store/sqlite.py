@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import sqlite3
 import time
@@ -31,6 +32,9 @@ from consentry.store.tx import Tx, Versions
 T = TypeVar("T")
 
 MAX_BATCH = 512
+MIN_BATCH = 16
+"""Half of what waits is written at once, but not less than this: while that half is flushed, the callers of the half
+before go on to their next operation. Callers who all wait for one flush would leave the processor idle meanwhile."""
 POLL_SECONDS = 0.05
 """How soon a change by another process is noticed; a look costs one read of shared memory."""
 
@@ -112,7 +116,8 @@ class SqliteStore:
             await self._work.wait()
             self._work.clear()
             while self._jobs:
-                batch, self._jobs = self._jobs[:MAX_BATCH], self._jobs[MAX_BATCH:]
+                size = min(MAX_BATCH, max(MIN_BATCH, (len(self._jobs) + 1) // 2))
+                batch, self._jobs = self._jobs[:size], self._jobs[size:]
                 await self._commit(batch)
             if self._closing:
                 return
@@ -228,7 +233,13 @@ class SqliteStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its other files the same mode
-            migrate(url)
+            turn = os.open(self.path.with_name(f"{self.path.name}-start"), os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                # SQLite answers "busy" at once, whatever the timeout, while another process turns its log on.
+                fcntl.flock(turn, fcntl.LOCK_EX)
+                migrate(url)
+            finally:
+                os.close(turn)
             arguments = {"check_same_thread": False, "timeout": 30}
             engine = create_engine(url, poolclass=NullPool, connect_args=arguments, isolation_level="AUTOCOMMIT")
             event.listen(engine, "connect", _configure)

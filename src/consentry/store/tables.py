@@ -86,10 +86,14 @@ agents = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("owner_id", Text, ForeignKey("persons.id"), nullable=False),
+    Column("holder_id", Text, ForeignKey("persons.id")),
     Column("kind", Text, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
+
+# `holder_id` is the person who was shown the token that holds now: whoever can act as the agent is an author of what
+# it does.
 
 tokens = Table(
     "tokens",

@@ -294,9 +294,14 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("owner_id", sa.Text(), nullable=False),
+        sa.Column("holder_id", sa.Text(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["holder_id"],
+            ["persons.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["owner_id"],
             ["persons.id"],
