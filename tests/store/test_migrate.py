@@ -37,6 +37,6 @@ async def test_g3_nobody_else_on_the_machine_reads_the_database(tmp_path):
     await store.start()
     try:
         assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("consentry.db*")} == {0o600}
-        assert len(list(tmp_path.glob("consentry.db*"))) == 3
+        assert {path.name for path in tmp_path.glob("consentry.db-*")} >= {"consentry.db-shm", "consentry.db-wal"}
     finally:
         await store.close()
