@@ -32,9 +32,6 @@ from consentry.store.tx import Tx, Versions
 T = TypeVar("T")
 
 MAX_BATCH = 512
-MIN_BATCH = 16
-"""Half of what waits is written at once, but not less than this: while that half is flushed, the callers of the half
-before go on to their next operation. Callers who all wait for one flush would leave the processor idle meanwhile."""
 POLL_SECONDS = 0.05
 """How soon a change by another process is noticed; a look costs one read of shared memory."""
 
@@ -116,8 +113,7 @@ class SqliteStore:
             await self._work.wait()
             self._work.clear()
             while self._jobs:
-                size = min(MAX_BATCH, max(MIN_BATCH, (len(self._jobs) + 1) // 2))
-                batch, self._jobs = self._jobs[:size], self._jobs[size:]
+                batch, self._jobs = self._jobs[:MAX_BATCH], self._jobs[MAX_BATCH:]
                 await self._commit(batch)
             if self._closing:
                 return
