@@ -19,7 +19,9 @@ NAME = "wrapped"
 
 def register(app: typer.Typer) -> None:
     """Add the command group to `app`."""
-    group = typer.Typer(no_args_is_help=True, help="One door in the foreground, for clients on standard input and output.")
+    group = typer.Typer(
+        no_args_is_help=True, help="One door in the foreground, for clients on standard input and output."
+    )
     group.command("mcp", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(mcp)
     app.add_typer(group, name="door")
 
