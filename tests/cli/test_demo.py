@@ -38,7 +38,7 @@ def test_the_story_is_told_in_order(told: tuple[Path, subprocess.CompletedProces
     wanted = (
         "and is paused",
         "signed off by a data steward",
-        "own an agent in it",
+        "own or hold the token of an agent in it",
         "(not_eligible)",
         "(not_allowed)",
         "The request is approved",
