@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentry.sanitize import Finding, resolve
+from consentry.sanitize import Finding, Sanitizer, resolve
 
 
 def found(start: int, end: int, score: float = 0.9, entity: str = "PERSON") -> Finding:
@@ -34,6 +34,42 @@ def test_the_type_named_first_wins_a_tie() -> None:
     assert [one.type for one in resolve([found(0, 5, 0.9, "UK_NHS"), found(0, 5, 0.9, "PHONE_NUMBER")], 5)] == [
         "UK_NHS"
     ]
+
+
+def by(detector: str, entity: str, start: int, end: int, score: float) -> Finding:
+    return Finding(entity, start, end, score, detector, "because")
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "stands"),
+    [
+        (by("secrets", "SECRET", 0, 20, 0.95), by("names", "LOCATION", 0, 4, 0.96), "SECRET"),
+        (by("secrets", "SECRET", 0, 20, 0.5), by("names", "LOCATION", 4, 9, 0.99), "SECRET"),
+        (by("patterns", "EMAIL_ADDRESS", 5, 28, 0.98), by("names", "PERSON", 5, 9, 1.0), "EMAIL_ADDRESS"),
+        (by("patterns", "UK_NINO", 4, 13, 0.95), by("names", "ORGANIZATION", 0, 6, 1.0), "UK_NINO"),
+        (by("patterns", "UK_NINO", 0, 9, 0.95), by("names", "ORGANIZATION", 6, 14, 1.0), "UK_NINO"),
+        (by("patterns", "POSTAL_CODE", 0, 9, 0.6), by("names", "LOCATION", 4, 9, 0.99), "LOCATION"),
+        (by("patterns", "DATE_TIME", 4, 8, 0.95), by("names", "ORGANIZATION", 0, 9, 0.99), "ORGANIZATION"),
+        (by("secrets", "SECRET", 0, 9, 0.95), by("names", "PERSON", 0, 9, 0.99), "SECRET"),
+        (by("patterns", "DATE_TIME", 0, 9, 0.95), by("names", "PERSON", 0, 9, 0.99), "PERSON"),
+        (by("patterns", "EMAIL_ADDRESS", 0, 9, 0.98), by("mine", "EMPLOYEE", 0, 4, 0.99), "EMPLOYEE"),
+    ],
+)
+def test_a_name_gives_way_to_a_form_that_reaches_beyond_it(form: Finding, name: Finding, stands: str) -> None:
+    assert [one.type for one in resolve([name, form], 40)] == [stands]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("aws_access_key_id = AKIA3QF7XJ5LMWPA2KTB", "SECRET"),
+        ("Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jZ_2kLQwVzZ", "SECRET"),
+        ("mail anna.keller@example.com", "EMAIL_ADDRESS"),
+    ],
+)
+def test_what_is_found_without_names_is_found_with_them(text: str, expected: str) -> None:
+    for names in (False, True):
+        assert [one.type for one in Sanitizer.default(names=names).scan(text)] == [expected]
 
 
 @pytest.mark.parametrize("span", [(0, 0), (3, 2), (-1, 2), (2, 11)])

@@ -5,10 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from operator import attrgetter
+from typing import Final
 
 from consentry.sanitize import entities
+
+GUESSING: Final = "names"
+"""The detector that believes by the look of words. Sure as it may be, it says nothing of the token around a word."""
+FORMED: Final = 0.9
+"""From this score on, what has a form of its own stands against a guess about a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,10 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
     """The findings that stand, in reading order, none overlapping another.
 
     Deterministic: the higher score wins, then the longer span, then the type named first in `entities.PRIORITY`,
-    then the one that starts first. A finding that overlaps a stronger one is dropped whole. Empty spans and spans
-    outside `0…text_len` are a detector's fault and raise `ValueError`.
+    then the one that starts first. A finding that overlaps a stronger one is dropped whole. Before that, a name gives
+    way to a secret in its place, and to a secret or a form of at least `FORMED` that overlaps it and reaches beyond
+    it: `anna` in an e-mail address is no reason to miss the address. Empty spans and spans outside `0…text_len` are a detector's fault and
+    raise `ValueError`.
     """
     found = list(findings)
     for one in found:
@@ -74,10 +82,32 @@ def _strongest(group: list[Finding]) -> list[Finding]:
     """The findings that stand among some that hang together."""
     kept: list[Finding] = []
     starts: list[int] = []
-    for one in sorted(group, key=_strength):
+    for one in sorted(_without_torn(group), key=_strength):
         at = bisect_left(starts, one.end)
         if at and kept[at - 1].end > one.start:
             continue
         starts.insert(at, one.start)
         kept.insert(at, one)
     return kept
+
+
+def _without_torn(group: list[Finding]) -> list[Finding]:
+    """A group in reading order, without the names that would tear a form apart."""
+    forms = [one for one in group if _has_form(one)]
+    if not forms or len(forms) == len(group):
+        return group
+    starts = [one.start for one in forms]
+    reaches = list(accumulate((one.end for one in forms), max))
+    secrets = {(one.start, one.end) for one in forms if one.type == entities.SECRET}
+
+    def gives_way(name: Finding) -> bool:
+        if (name.start, name.end) in secrets:
+            return True
+        before, touching = bisect_left(starts, name.start), bisect_left(starts, name.end)
+        return (before > 0 and reaches[before - 1] > name.start) or (touching > 0 and reaches[touching - 1] > name.end)
+
+    return [one for one in group if one.detector != GUESSING or not gives_way(one)]
+
+
+def _has_form(one: Finding) -> bool:
+    return one.detector != GUESSING and (one.score >= FORMED or one.type == entities.SECRET)
