@@ -55,8 +55,8 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
     Deterministic: the higher score wins, then the longer span, then the type named first in `entities.PRIORITY`,
     then the one that starts first. A finding that overlaps a stronger one is dropped whole. Before that, a name gives
     way to a secret in its place, and to a secret or a form of at least `FORMED` that overlaps it and reaches beyond
-    it: `anna` in an e-mail address is no reason to miss the address. Empty spans and spans outside `0…text_len` are a detector's fault and
-    raise `ValueError`.
+    it: `anna` in an e-mail address is no reason to miss the address. Empty spans and spans outside `0…text_len` are a
+    detector's fault and raise `ValueError`.
     """
     found = list(findings)
     for one in found:
