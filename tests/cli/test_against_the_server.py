@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -218,6 +219,39 @@ def test_waiting_that_runs_out_is_4(at: Callable[[str], None]) -> None:
     done = consentry("run", "--wait", "1s", "--", "true")
     assert done.returncode == 4
     assert "[still_pending]" in done.stderr
+    assert re.search(r"consentry requests withdraw req_\w+", done.stderr)
+
+
+def test_a_grant_for_an_agent_that_is_not_there_is_wrong_input(at: Callable[[str], None]) -> None:
+    at("joon")
+    bounds = ["--operation", "dataset.export", "--resource", "customers", "--argument", "to=prefix:vendor-"]
+    given = ["--uses", "3", "--expires", "7d", "--reason", "weekly"]
+    done = consentry("grants", "create", "--actor", "elt", *bounds, *given)
+    assert done.returncode == 2
+    assert "`elt`" in done.stderr
+    done = consentry("grants", "create", "--actor", "etl", *bounds, *given)
+    assert done.returncode == 0, done.stderr
+    listed = consentry("grants", "list", "--open").stdout
+    assert "dataset.export customers to=prefix:vendor-" in listed
+    assert "{" not in listed
+
+
+@pytest.mark.parametrize("form", ["log", "log.zip", "log.tar"])
+def test_an_export_does_not_write_over_another(house: House, tmp_path: Path, form: str) -> None:
+    words = ["ledger", "export", str(tmp_path / form), "--data", str(house.data), "--config", str(house.config)]
+    assert consentry(*words).returncode == 0
+    done = consentry(*words)
+    assert done.returncode == 2
+    assert "[invalid_input]" in done.stderr
+    words[2] = str(tmp_path / "nowhere" / "log.zip")
+    assert consentry(*words).returncode == 2
+
+
+def test_signing_in_without_a_link_and_without_a_terminal_says_what_to_do(at: Callable[[str], None]) -> None:
+    at("joon")
+    done = consentry("login")
+    assert done.returncode == 2
+    assert "consentry login LINK" in done.stderr
 
 
 @pytest.mark.parametrize(

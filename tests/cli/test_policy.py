@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 def test_check_of_the_starter_set(run: Run) -> None:
     result = run("check")
     assert result.exit_code == 0
-    assert "policies of the starter set are in order" in result.stdout
+    assert "policies of the starter set in order" in result.stdout
 
 
 def test_check_finds_a_folder_called_policies(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -47,6 +48,7 @@ def up(data: Path, *words: str) -> Iterator[tuple[str, str]]:
 def test_the_demos_request_waits_in_the_inbox_and_happens_once_consented_to(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with up(data, "--demo") as (url, link), Someone(url, sign_in(url, link)) as admin:
+        assert stat.S_IMODE(data.stat().st_mode) == 0o700
         pause = threading.Event()
         requests: list[object] = []
         for _ in range(300):

@@ -123,7 +123,7 @@ def test_the_report_shows_what_differs() -> None:
         "       reasons",
         "         - expected none",
         "         + got      four",
-        "1 cases, 1 failed",
+        "1 case, 1 failed",
     ]
     assert outcomes[0].to_json()["passed"] is False
 

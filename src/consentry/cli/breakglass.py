@@ -41,6 +41,7 @@ def break_glass(
         document({"decision": decision, "claim": taken})
         return
     say(f"action {decision['id']} is yours to perform until {moment(taken['lease_until'])}: claim {taken['claim_id']}")
+    tell(f'say how it went: POST /v1/claims/{taken["claim_id"]}/outcome with {{"status": "succeeded"}} or failed')
     tell("everybody who was skipped is told; a review stays open until somebody else closes it")
 
 

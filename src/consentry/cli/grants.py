@@ -39,7 +39,7 @@ def every(
     assert isinstance(items, list)
     rows = [
         (str(one["id"]), str(one["kind"]), str(one["state"]), f"{one['uses_left']}/{one['uses']}",
-         moment(one["expires_at"]), plain(str(one["action_id"] or one["pattern"])))
+         moment(one["expires_at"]), _about(one))
         for one in items
         if isinstance(one, Mapping)
     ]  # fmt: skip
@@ -70,6 +70,7 @@ def create(
     """Consent beforehand to a bounded family of actions: one actor, operation and resource, counted, for a time."""
     from consentry.cli import api
 
+    expires_ms = span_ms(expires, "--expires")
     with api.connect() as server:
         pattern: dict[str, Json] = {
             "actor": _actor(server.get("/v1/agents"), actor),
@@ -87,7 +88,7 @@ def create(
         body: dict[str, Json] = {
             "pattern": pattern,
             "uses": uses,
-            "expires_ms": span_ms(expires, "--expires"),
+            "expires_ms": expires_ms,
             "reason": reason,
         }
         grant = server.post("/v1/grants", body)
@@ -106,11 +107,36 @@ def revoke(
 
 
 def _actor(agents: Mapping[str, Json], name: str) -> str:
-    """The id behind an agent's name; what is no name is taken for an id."""
+    """The id behind an agent's name, or the id of a person. A grant for a misspelt name would be for nobody."""
+    from consentry.errors import InvalidInput
+
     items = agents["items"]
     assert isinstance(items, list)
-    ids = [str(one["id"]) for one in items if isinstance(one, Mapping) and one["name"] == name]
+    ids = [str(one["id"]) for one in items if isinstance(one, Mapping) and name in (one["name"], one["id"])]
+    if not ids and not name.startswith("per_"):
+        raise InvalidInput(f"there is no agent `{name}`: see `consentry agents list`")
     return ids[0] if ids else name
+
+
+def _about(grant: Mapping[str, Json]) -> str:
+    """What a grant is for: its action, or its pattern in one line."""
+    pattern = grant["pattern"]
+    if not isinstance(pattern, Mapping):
+        return plain(str(grant["action_id"]))
+    bounds = pattern["arguments"]
+    assert isinstance(bounds, Mapping)
+    told = [f"{name}={kind}:{_value(value)}" for name, bound in bounds.items() for kind, value in _items(bound)]
+    return plain(" ".join([f"{pattern['actor']}:", str(pattern["operation"]), str(pattern["resource"]), *told]))
+
+
+def _items(bound: Json) -> list[tuple[str, Json]]:
+    return list(bound.items()) if isinstance(bound, Mapping) else []
+
+
+def _value(value: Json) -> str:
+    import orjson
+
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _bound(text: str) -> tuple[str, Json]:

@@ -51,13 +51,17 @@ def prove(
 ) -> None:
     """Fetch an action's receipt: its entries, and the proof that they are in the log."""
     from consentry.cli import api
+    from consentry.errors import InvalidInput
 
     with api.connect() as server:
         receipt = server.raw(api.at("receipts", action))
     if out is None:
         typer.echo(receipt.decode(), nl=False)
         return
-    out.write_bytes(receipt)
+    try:
+        out.write_bytes(receipt)
+    except OSError as error:
+        raise InvalidInput(f"`{out}` cannot be written: {error.strerror}") from None
     tell(f"verify it with `consentry verify {out} --key ledger.vkey`")
 
 
@@ -71,6 +75,7 @@ def export(
     import asyncio
 
     from consentry.consent.gate import Gate
+    from consentry.errors import InvalidInput
 
     async def run(settings: Settings) -> int:
         from dataclasses import replace
@@ -84,7 +89,12 @@ def export(
         finally:
             await gate.close()
 
-    size = asyncio.run(run(_existing(data, config)))
+    try:
+        size = asyncio.run(run(_existing(data, config)))
+    except FileExistsError:
+        raise InvalidInput(f"`{out}` exists: an export is a new file or folder") from None
+    except OSError as error:
+        raise InvalidInput(f"`{out}` cannot be written: {error.strerror}") from None
     done: dict[str, Json] = {"path": str(out), "entries": size}
     document(done) if as_json else say(f"{size} entries are in {out}")
 

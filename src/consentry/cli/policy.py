@@ -56,7 +56,8 @@ def check(policies: Policies = None, people: People_ = None, as_json: AsJson = F
             loaded, place = _load(policies)
             version = loaded.version
             problems: list[Problem] = [] if roster is None else checks.check(loaded, roster)
-            done = f"{len(loaded.rules)} policies of {place} are in order, version {version}"
+            counted = "1 policy" if len(loaded.rules) == 1 else f"{len(loaded.rules)} policies"
+            done = f"{counted} of {place} in order, version {version}"
         except PolicyInvalid as error:
             problems, done = list(error.problems), ""
     failed = any(one.severity is Severity.ERROR for one in problems)

@@ -20,6 +20,17 @@ Shown = Annotated[
     str | None, typer.Option("--shown", help="The digest that `show` printed: decide only if it is still the same.")
 ]
 
+YOU = {
+    "author": "asked, or own it",
+    "decided": "too late",
+    "disabled": "disabled",
+    "member_since": "joined later",
+    "not_a_person": "not a person",
+    "not_a_reviewer": "not a reviewer",
+    "voted": "have voted",
+}
+"""Why the reader may not decide, in the width of a column; `show` says it in full."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command group to `app`."""
@@ -129,7 +140,8 @@ def _show(one: Mapping[str, Json], *, to_stderr: bool = False) -> None:
     preview, may = one["preview"], one["may_vote"]
     assert isinstance(preview, Mapping)
     assert isinstance(may, Mapping)
-    write(f"{one['id']} is {one['state']}, until {moment(one['expires_at'])}")
+    until = f", until {moment(one['expires_at'])}" if one["state"] == "pending" else ""
+    write(f"{one['id']} is {one['state']}{until}")
     write(str(preview["text"]))
     write(f"shown digest: {preview['digest']}")
     write(f"where: {one['url']}")
@@ -141,7 +153,7 @@ def _row(one: Mapping[str, Json]) -> tuple[str, ...]:
     assert isinstance(action, Mapping)
     assert isinstance(may, Mapping)
     what = f"{action['operation']} {plain(str(action['resource']))}"
-    you = "may decide" if may["allowed"] else str(may["code"])
+    you = "may decide" if may["allowed"] else YOU.get(str(may["code"]), str(may["code"]))
     return str(one["id"]), str(one["state"]), what, moment(one["expires_at"]), you
 
 

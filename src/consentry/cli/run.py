@@ -49,7 +49,7 @@ def run(
     """
     from consentry.cli import api
     from consentry.cli.shell import Chosen, Command, perform
-    from consentry.client import Consentry
+    from consentry.client import Consentry, StillPending
 
     chosen = Chosen(tuple(env or ()), tuple(secret_env or ()), tuple(operand or ()), stdin, in_place)
     bound = Command.bind(command, chosen)
@@ -63,9 +63,17 @@ def run(
             reason=reason,
             wait_s=span_ms(wait, "--wait") / 1000,
         )
-        with admission as claim:
-            code = perform(bound, claim)
-            claim.summary, claim.failed = f"exit {code}", code != 0
+        try:
+            with admission as claim:
+                code = perform(bound, claim)
+                claim.summary, claim.failed = f"exit {code}", code != 0
+        except StillPending as error:
+            raise StillPending(
+                f"nobody decided within {wait}; request `{error.request_id}` stays open, and nothing runs when it is"
+                f" decided: `consentry requests withdraw {error.request_id}`, and ask again with a longer `--wait`",
+                action_id=error.action_id,
+                request_id=error.request_id,
+            ) from None
     if code:
         tell(f"the command ended with {code}")
         raise typer.Exit(1)

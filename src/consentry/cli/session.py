@@ -26,7 +26,7 @@ def login(
     """Sign in with a one-time link; keeps the session in your configuration folder, for you alone."""
     from consentry.cli import api, saved
 
-    text = link or str(typer.prompt("one-time link", hide_input=True, err=True))
+    text = link or _asked()
     url, token = _read(text.strip(), api.where())
     with api.connect(url, "") as server:
         answer = server.post("/v1/sessions", {"token": token})
@@ -71,6 +71,20 @@ def whoami(as_json: AsJson = False) -> None:
             say(f"  {who['email']}, in {', '.join(map(str, groups)) or 'no group'}")
         if who["expires_at"]:
             say(f"  until {moment(who['expires_at'])}")
+
+
+def _asked() -> str:
+    """The link from the terminal, unseen, or a line of what is piped in."""
+    import sys
+
+    if sys.stdin.isatty():
+        return str(typer.prompt("one-time link", hide_input=True, err=True))
+    line = sys.stdin.readline().strip()
+    if not line:
+        from consentry.errors import InvalidInput
+
+        raise InvalidInput("name the one-time link: `consentry login LINK`; an administrator makes one")
+    return line
 
 
 def _read(text: str, url: str) -> tuple[str, str]:

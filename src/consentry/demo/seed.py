@@ -33,7 +33,8 @@ def with_dataset(settings: Settings) -> Settings:
     from consentry.server.settings import ResourceSettings
 
     folder = folder_of(settings)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # `parents` alone would leave it open to all
+    folder.mkdir(exist_ok=True, mode=0o700)
     table = folder / "customers.csv"
     if not table.exists():
         table.write_bytes(make_csv())

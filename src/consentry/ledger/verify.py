@@ -119,10 +119,15 @@ def verify_path(path: Path, key_file: Path | None, known: Sequence[bytes] = ()) 
 
     Without a key file all else is checked, and the outcome is at best unverifiable. Never raises for what a file holds.
     """
+    if key_file is not None and not key_file.exists():
+        missing = f"there is no `{key_file.name}`: fetch it from the server's `/ledger/key`, or get it from its keeper"
+        return Report("key", "", 0, (unverifiable("key_unreadable", "key", missing),))
     try:
         keys = _read_keys(key_file) if key_file is not None else None
     except (NoteInvalid, OSError, UnicodeDecodeError):
-        return Report("key", "", 0, (unverifiable("key_unreadable", "key", "the key file is missing or malformed"),))
+        return Report(
+            "key", "", 0, (unverifiable("key_unreadable", "key", "the key file cannot be read, or is malformed"),)
+        )
     if path.is_file() and _looks_like_json(path):
         return _verify_receipt_file(path, keys, known)
     if not path.is_dir() and not path.is_file():

@@ -185,7 +185,8 @@ def render(outcomes: list[Outcome]) -> str:
             lines.append(f"         - expected {_show(one.expected)}")
             lines.append(f"         + got      {_show(one.got)}")
     failed = sum(not outcome.passed for outcome in outcomes)
-    lines.append(f"{len(outcomes)} cases, {failed} failed" if failed else f"{len(outcomes)} cases, all as expected")
+    counted = "1 case" if len(outcomes) == 1 else f"{len(outcomes)} cases"
+    lines.append(f"{counted}, {failed} failed" if failed else f"{counted}, all as expected")
     return "\n".join(lines)
 
 

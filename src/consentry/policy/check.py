@@ -30,11 +30,15 @@ def check(policies: PolicySet, roster: Roster) -> list[Problem]:
         needed = _indispensable(stages, roster, combine([rule]).expires_ms)
         if needed:
             text = (
-                f"works only while all of its {len(needed)} reviewers are free to decide: an action by one of them, or "
-                "by an agent that they own, will be denied. Add somebody to the reviewers"
+                f"works only while {_everybody(len(needed))} free to decide: an action of their own, or by an agent "
+                "that they own or whose token they were shown, will be denied. Add somebody to the reviewers"
             )
             problems.append(_problem(rule, "rule-fragile", text, Severity.WARNING))
     return problems
+
+
+def _everybody(number: int) -> str:
+    return "its only reviewer is" if number == 1 else f"all of its {number} reviewers are"
 
 
 def why_unsatisfiable(judgement: Judgement, roster: Roster, excluded: frozenset[str]) -> str | None:

@@ -194,7 +194,7 @@ def _obligations(judgement: Judgement) -> Iterator[str]:
         who = " and ".join(stage.reviewers)
         yield f"stage {number}: {stage.quorum} of {who}, signed in at least by {stage.assurance.value}"
     if told.stages:
-        yield f"a request expires after {told.expires_ms // 1000} s, its grant after {told.grant_ms // 1000} s"
+        yield f"a request expires after {_span(told.expires_ms)}, its grant after {_span(told.grant_ms)}"
     if told.break_glass is not None:
         yield f"break-glass: {' and '.join(told.break_glass)}"
     if told.masks:
@@ -204,3 +204,12 @@ def _obligations(judgement: Judgement) -> Iterator[str]:
 def _shown(text: str) -> str:
     """Control, bidi and invisible characters as escapes: a resource's name is the caller's text."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def _span(milliseconds: int) -> str:
+    """As policies write it: `30m`, `7d`."""
+    seconds = milliseconds // 1000
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
