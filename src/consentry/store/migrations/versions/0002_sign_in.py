@@ -1,0 +1,10 @@
+"""Sign-in by providers, workload identity, SCIM."""
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
