@@ -27,6 +27,8 @@ class Kind(StrEnum):
     """A whole number below 10^15."""
     VKEY = "vkey"
     """A signed-note verifier key."""
+    BYTES = "base64url"
+    """Up to 4,096 bytes that a key or an authenticator made: a public key, a signature and what was signed."""
     DECISION = "approve | deny"
     STATUS = "succeeded | failed | unknown"
     LEVEL = "L0 | L1 | L2 | L3"
@@ -38,6 +40,8 @@ FIELDS: dict[str, Kind] = {
     "agent": Kind.ID,
     "approvers": Kind.IDS,
     "assurance": Kind.COUNT,
+    "assurances": Kind.IDS,
+    "authenticator": Kind.BYTES,
     "authors": Kind.IDS,
     "breakglass": Kind.ID,
     "by": Kind.ID,
@@ -45,6 +49,7 @@ FIELDS: dict[str, Kind] = {
     "chain": Kind.IDS,
     "channel": Kind.ID,
     "claim": Kind.ID,
+    "client": Kind.BYTES,
     "code": Kind.ID,
     "counter": Kind.COUNT,
     "delegate": Kind.ID,
@@ -62,14 +67,18 @@ FIELDS: dict[str, Kind] = {
     "identity": Kind.COMMITMENT,
     "index": Kind.COUNT,
     "instance": Kind.ID,
+    "key": Kind.BYTES,
     "last": Kind.COUNT,
     "lease": Kind.TIME,
     "level": Kind.LEVEL,
     "new_key": Kind.VKEY,
     "new_policy": Kind.DIGEST,
+    "nonce": Kind.BYTES,
     "old_key": Kind.VKEY,
     "operation": Kind.ID,
+    "origin": Kind.ID,
     "owner": Kind.ID,
+    "passkey": Kind.ID,
     "pattern": Kind.DIGEST,
     "person": Kind.ID,
     "policies": Kind.IDS,
@@ -80,8 +89,10 @@ FIELDS: dict[str, Kind] = {
     "request": Kind.ID,
     "resource": Kind.COMMITMENT,
     "reviewers": Kind.IDS,
+    "rp": Kind.ID,
     "session": Kind.ID,
     "shown": Kind.DIGEST,
+    "signature": Kind.BYTES,
     "stage": Kind.COUNT,
     "stages": Kind.COUNT,
     "standing": Kind.ID,
@@ -140,7 +151,7 @@ _TABLE = (
         "request.opened",
         "people are asked; `authors` are the persons who may not vote",
         "request " + _JUDGED + " authors quorum expires",
-        _JUDGED_MORE + " stages assurance reviewers groups shown",
+        _JUDGED_MORE + " stages assurance assurances reviewers groups shown",
     ),
     _type(
         "request.joined",
@@ -152,7 +163,7 @@ _TABLE = (
         "request.vote",
         "one person's word, with what they were shown and how strongly they were signed in",
         "request person verdict shown assurance",
-        "digest stage channel reason delegation session groups",
+        "digest stage channel reason delegation session groups passkey nonce authenticator client signature",
     ),
     _type(
         "request.vote_void",
@@ -210,7 +221,12 @@ _TABLE = (
         "new_policy",
         "policy person request action digest reason by",
     ),
-    _type("person.invited", "a person was invited", "person identity", "by expires groups"),
+    _type(
+        "person.invited",
+        "a person was invited, or came by themselves through the provider that `channel` names",
+        "person identity",
+        "by expires groups channel",
+    ),
     _type("person.linked", "an identity was linked to a person", "person identity", "by channel"),
     _type("person.unlinked", "an identity was taken from a person", "person identity", "by channel reason"),
     _type("person.disabled", "a person may no longer sign in, vote or act", "person", "by cause reason"),
@@ -221,7 +237,12 @@ _TABLE = (
     _type("agent.rotated", "an agent's token was replaced", "agent", "by cause"),
     _type("agent.revoked", "an agent may no longer act", "agent", "by cause reason"),
     _type("agent.owner_changed", "another person answers for an agent", "agent owner", "by person reason"),
-    _type("session.opened", "somebody signed in", "session", "person agent assurance channel expires chain"),
+    _type(
+        "session.opened",
+        "somebody signed in; `by` is who made the link, where somebody else did",
+        "session",
+        "person agent assurance channel expires chain by identity",
+    ),
     _type("session.closed", "a session ended", "session", "person agent by cause"),
     _type(
         "delegation.created",

@@ -109,6 +109,52 @@ tokens = Table(
 )
 """SHA-256 of each bearer token: person sessions, agent tokens, exchanged tokens, one-time sign-in links."""
 
+token_origins = Table(
+    "token_origins",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("issued_by", Text),
+    Column("provider", Text),
+    Column("identity_id", Text),
+    Column("thumbprint", Text),
+    Index("origins_by_identity", "identity_id", sqlite_where=text("identity_id IS NOT NULL"),
+          postgresql_where=text("identity_id IS NOT NULL")),
+)  # fmt: skip
+"""Where a token came from: who made the link, which provider vouched for whom; and the key that it is bound to."""
+
+sign_in_flows = Table(
+    "sign_in_flows",
+    metadata,
+    Column("state", LargeBinary, primary_key=True),
+    Column("browser", LargeBinary, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("verifier", Text, nullable=False),
+    Column("next_path", Text, nullable=False),
+    Column("session_id", Text),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("flows_by_expiry", "expires_at"),
+)
+"""Sign-ins that are at a provider now. A row is taken once, by the browser that began; state and browser are hashes."""
+
+provided_memberships = Table(
+    "provided_memberships",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey("persons.id"), primary_key=True),
+    Column("group_name", Text, primary_key=True),
+)
+"""Which memberships a source (`oidc:NAME`) has made, and so may take away again."""
+
+used_proofs = Table(
+    "used_proofs",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("proofs_by_expiry", "expires_at"),
+)
+"""DPoP proofs that were seen, until they are too old to be shown again."""
+
 delegations = Table(
     "delegations",
     metadata,
