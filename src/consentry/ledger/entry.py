@@ -36,6 +36,7 @@ _VALUES: dict[Kind, str] = {
     Kind.TIME: f'"{_TIME}"',
     Kind.COUNT: r"(?:0|[1-9][0-9]{0,14})",
     Kind.VKEY: r'"[!#-*,-\[\]-~]{1,200}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{1,200}={0,2}"',
+    Kind.BYTES: '"[A-Za-z0-9_-]{1,5462}+"',
     Kind.DECISION: '"(?:approve|deny)"',
     Kind.STATUS: '"(?:succeeded|failed|unknown)"',
     Kind.LEVEL: '"L[0-3]"',
