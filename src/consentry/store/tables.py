@@ -385,3 +385,89 @@ outbox = Table(
     Index("outbox_due", "next_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
 )
 """What is to be told to somebody outside, committed with the change that it tells of."""
+
+channel_messages = Table(
+    "channel_messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("request_id", Text, nullable=False, index=True),
+    Column("target", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("address", Text),
+    Column("provider_id", Text),
+    Column("wanted", Integer, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("tried", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger),
+    Column("last_error", Text),
+    UniqueConstraint("channel", "request_id", "target", "role", name="one_message_per_target"),
+    Index("channel_messages_due", "channel", "next_at", sqlite_where=text("next_at IS NOT NULL"),
+          postgresql_where=text("next_at IS NOT NULL")),
+)  # fmt: skip
+"""One message about one request at one place. `wanted` counts what there is to tell, `sent` how much was told.
+
+`tried` says that a first sending has begun whose end is not known; `next_at` is null when there is nothing to do.
+"""
+
+channel_notes = Table(
+    "channel_notes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("message_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("provider_id", Text),
+    Column("tried", Boolean, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Index("channel_notes_open", "message_id", sqlite_where=text("done_at IS NULL"),
+          postgresql_where=text("done_at IS NULL")),
+)  # fmt: skip
+"""What is said in a message's thread, in the order of ids."""
+
+channel_lanes = Table(
+    "channel_lanes",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
+)
+"""When a place may be written to again, over all replicas; the lane `*` holds a whole provider."""
+
+channel_links = Table(
+    "channel_links",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+)
+"""One-time links by which a signed-in person says that a chat user is them; SHA-256 only."""
+
+channel_offers = Table(
+    "channel_offers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("shown_digest", Text, nullable=False),
+    Column("stage", SmallInteger, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+)
+"""What a chat user was shown when they were asked to confirm. Their client carries the id, and nothing else."""
+
+channel_seen = Table(
+    "channel_seen",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+"""Hashes of callbacks that were taken, so that a replay does nothing."""
