@@ -25,6 +25,7 @@ VALUES: dict[Kind, st.SearchStrategy[object]] = {
     Kind.TIME: _TIMES,
     Kind.COUNT: st.integers(0, 10**15 - 1),
     Kind.VKEY: st.just("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"),
+    Kind.BYTES: st.from_regex(r"[A-Za-z0-9_-]{1,200}", fullmatch=True),
     Kind.DECISION: st.sampled_from(["approve", "deny"]),
     Kind.STATUS: st.sampled_from(["succeeded", "failed", "unknown"]),
     Kind.LEVEL: st.sampled_from(["L0", "L1", "L2", "L3"]),

@@ -231,6 +231,13 @@ _TABLE = (
     _type("person.unlinked", "an identity was taken from a person", "person identity", "by channel reason"),
     _type("person.disabled", "a person may no longer sign in, vote or act", "person", "by cause reason"),
     _type("person.enabled", "a disabled person may again", "person", "by reason"),
+    _type(
+        "passkey.registered",
+        "a person registered a passkey; `key` is its public key, good at one relying party and origin only",
+        "passkey person key rp origin",
+        "session by",
+    ),
+    _type("passkey.removed", "a passkey no longer counts", "passkey person", "by cause reason"),
     _type("group.added", "a person joined a group", "group person", "by cause"),
     _type("group.removed", "a person left a group", "group person", "by cause"),
     _type("agent.created", "an agent was made, with the person who answers for it", "agent owner", "by"),
