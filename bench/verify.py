@@ -9,6 +9,7 @@ what encoding an entry costs. Times are of the processor, so that a busy machine
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -77,6 +78,7 @@ def main() -> None:
     parser.add_argument("--actions", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    gc.disable()  # as `consentry verify` does
     rows = [event for n in range(options.actions) for event in events(n)]
     encoding = median(options.rounds, lambda: encode_all(rows)) / len(rows)
     opening = median(options.rounds, lambda: encode_all(rows[:1] * 20_000)) / 20_000

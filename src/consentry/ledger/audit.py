@@ -8,7 +8,7 @@ is allocated by a size that a file claims.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
@@ -47,13 +47,14 @@ class Audit:
     tiles: int = 0
 
 
-Visit: TypeAlias = Callable[[int, bytes], None]
+Visit: TypeAlias = Callable[[int, Sequence[bytes]], None]
+"""Takes the index of the first of some entries that stand side by side, and the entries."""
 _Roots: TypeAlias = tuple[bytes, bytes]
 """The root of one full tile, as its entries and as its stored hashes give it."""
 
 
 def audit_tiles(reader: TileReader, size: int, sizes: Collection[int], visit: Visit) -> Audit:
-    """Read a log of `size` entries; compute its roots at `sizes`; `visit` sees each entry with its index, in order."""
+    """Read a log of `size` entries; compute its roots at `sizes`; `visit` sees all entries, in order."""
     return _Auditor(reader, size, sorted({s for s in sizes if 0 < s <= size}), visit).run()
 
 
@@ -94,8 +95,7 @@ class _Auditor:
         stored = self._stored(TileName(0, name.index, name.width))
         if entries is not None:
             hashes = [sha256(b"\x00" + entry).digest() for entry in entries]
-            for index, entry in enumerate(entries, first):
-                self.visit(index, entry)
+            self.visit(first, entries)
             self.audit.entries += len(entries)
             if stored is not None and stored != hashes:
                 self._compare(name, hashes, stored)

@@ -66,7 +66,7 @@ def verify_receipt(data: bytes, keys: Sequence[LogKey], known: Sequence[bytes] =
         except ProofInvalid as error:
             message = f"the entry or its proof is not what was signed: {error}"
             findings.append(tampered("entry_changed", where, message))
-        checker.visit(each.index, each.entry)
+        checker.visit(each.index, [each.entry])
     if receipt.action not in checker.actions:
         message = "none of the entries is of this action" if receipt.entries else "the receipt holds no entries"
         findings.append(tampered("action_missing", "receipt", message))
@@ -217,27 +217,33 @@ class _EntryChecker:
     rotations: list[tuple[int, str, str]] = field(default_factory=list)
     actions: set[str] = field(default_factory=set)
 
-    def visit(self, index: int, data: bytes) -> None:
-        if self.active is False:
-            return
-        try:
-            entry = decode_entry(data)
-        except EntryInvalid as error:
-            if self.active is None:
-                self.active = False
-            elif len(self.findings) < MAX_FINDINGS:
-                self.findings.append(tampered("entry_invalid", f"entry {index}", str(error)))
-            return
-        self.active = True
-        found = self.rules.read(index, entry)
-        if found and len(self.findings) < MAX_FINDINGS:
-            self.findings += found
-        if entry.type == "ledger.key_rotated":
-            self.rotations.append((index, entry.text("old_key"), entry.text("new_key")))
-        if index in self.disclosed:
-            self.disclosed[index].append(entry)
-        if not self.rules.whole_log and (action := entry.text("action")):
-            self.actions.add(action)
+    def visit(self, first: int, entries: Sequence[bytes]) -> None:
+        """Take entries that stand side by side, from index `first`."""
+        read, disclosed, whole_log = self.rules.read, self.disclosed, self.rules.whole_log
+        for index, data in enumerate(entries, first):
+            if self.active is False:
+                return
+            try:
+                entry = decode_entry(data)
+            except EntryInvalid as error:
+                self._refuse(index, error)
+                continue
+            self.active = True
+            found = read(index, entry)
+            if found and len(self.findings) < MAX_FINDINGS:
+                self.findings += found
+            if entry.type == "ledger.key_rotated":
+                self.rotations.append((index, entry.text("old_key"), entry.text("new_key")))
+            if index in disclosed:
+                disclosed[index].append(entry)
+            if not whole_log and (action := entry.text("action")):
+                self.actions.add(action)
+
+    def _refuse(self, index: int, error: EntryInvalid) -> None:
+        if self.active is None:
+            self.active = False
+        elif len(self.findings) < MAX_FINDINGS:
+            self.findings.append(tampered("entry_invalid", f"entry {index}", str(error)))
 
     def open_disclosures(self, disclosures: Iterable[Disclosure]) -> list[Finding]:
         """Check each disclosed value against the commitment in its entry."""
