@@ -155,6 +155,68 @@ used_proofs = Table(
 )
 """DPoP proofs that were seen, until they are too old to be shown again."""
 
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("credential_id", LargeBinary, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("rp", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("transports", Text, nullable=False),
+    Column("synced", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("removed_at", BigInteger),
+    UniqueConstraint("credential_id", name="one_passkey_per_credential"),
+)
+"""Public keys (SubjectPublicKeyInfo) by which persons sign their votes. A removed one stays, so that it stays removed."""
+
+passkey_challenges = Table(
+    "passkey_challenges",
+    metadata,
+    Column("challenge", LargeBinary, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Index("challenges_by_expiry", "expires_at"),
+)
+"""What passkeys were asked to sign, each once: by whom, in which session, until when."""
+
+scim_users = Table(
+    "scim_users",
+    metadata,
+    Column("id", Text, ForeignKey("persons.id"), primary_key=True),
+    Column("user_name", Text, nullable=False),
+    Column("user_name_key", Text, nullable=False),
+    Column("external_id", Text),
+    Column("active", Boolean, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("modified_at", BigInteger, nullable=False),
+    UniqueConstraint("user_name_key", name="one_scim_user_per_name"),
+)
+"""Persons as the identity provider sees them; `id` is the person's. `active` is what the provider said last."""
+
+scim_groups = Table(
+    "scim_groups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("group_name", Text, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("external_id", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("modified_at", BigInteger, nullable=False),
+    UniqueConstraint("group_name", name="one_scim_group_per_group"),
+)
+"""Groups whose members the identity provider names; nobody else changes them."""
+
 delegations = Table(
     "delegations",
     metadata,
