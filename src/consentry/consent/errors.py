@@ -42,6 +42,12 @@ class AssuranceTooLow(GateError):
     code = "assurance_too_low"
 
 
+class PasskeyRejected(GateError):
+    """The passkey's signature is not one over this vote, or the passkey may not sign it."""
+
+    code = "passkey_rejected"
+
+
 class StaleView(GateError):
     """What the voter was shown is not what the request says now (invariant 7)."""
 

@@ -25,6 +25,7 @@ from consentry.consent.policies import SCHEMA_FILE, put_in_force
 from consentry.consent.rows import AnyRow, load_action, load_decision, load_grant
 from consentry.consent.standing import InvalidPattern, Signed, StandingPattern
 from consentry.consent.states import GrantEvent, GrantState
+from consentry.consent.stepup import assurance_of
 from consentry.consent.submitting import Prepared, judged_fields, write_action
 from consentry.errors import InvalidInput, NotFound
 from consentry.policy.cedar import PolicySet
@@ -67,7 +68,7 @@ def create_standing(
     if person == roster.canonical(pattern.actor) or person in roster.answerable(pattern.actor):
         raise NotEligible("you are or own the actor of this grant, or hold its token: somebody else must sign it")
     grant_id = new_id("grt")
-    signed = Signed(pattern, voter.assurance)
+    signed = Signed(pattern, assurance_of(voter, None))
     expires = tx.now_ms + expires_ms
     tx.insert(
         tables.grants,
@@ -280,7 +281,7 @@ def _record_glass(
             "chain": judged["chain"],
             "policy": judgement.policy_version,
             "expires": spell_time(expires),
-            "assurance": voter.assurance.rank,
+            "assurance": assurance_of(voter, None).rank,
             "session": voter.session,
         },
         sealed={"reason": reason},

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from consentry.actions import Action
 from consentry.consent.states import ClaimState, GrantState, RequestState
+from consentry.ledger.passkey import Assertion
 from consentry.policy.model import Assurance, Facts, Obligations, Reason, Verdict
 
 
@@ -55,12 +56,21 @@ class Voter:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """A passkey's answer to a challenge: which credential, and what it signed. Nothing of it is believed unverified."""
+
+    credential: bytes
+    assertion: Assertion
+
+
+@dataclass(frozen=True, slots=True)
 class Ballot:
-    """What a person says of a request, and the digest of what they were shown."""
+    """What a person says of a request, the digest of what they were shown, and a passkey's signature over both."""
 
     verdict: BallotVerdict
     shown_digest: str
     reason: str | None = None
+    signed: Signed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,8 +136,16 @@ def _history(tx: Tx, action_id: str) -> dict[int, bytes]:
         mine = or_(mine, entries.request_id == parent)
     if request_id is not None:
         mine = or_(mine, entries.request_id == str(request_id))
+        mine = or_(mine, entries.request_id.in_(_passkeys_of(tx, str(request_id))))
     found = {row.seq: bytes(row.entry) for row in tx.execute(select(entries.seq, entries.entry).where(mine))}
     return dict(sorted(found.items()))
+
+
+def _passkeys_of(tx: Tx, request_id: str) -> list[str]:
+    """The passkeys that signed votes on a request: their registration is what the signatures are checked against."""
+    entries = tables.ledger_entries.c
+    rows = tx.execute(select(entries.entry).where(entries.request_id == request_id))
+    return sorted({passkey for row in rows if (passkey := decode_entry(bytes(row.entry)).text("passkey"))})
 
 
 def _standing_of(tx: Tx, action_id: str) -> str | None:

@@ -288,6 +288,7 @@ def _open(
             "quorum": sum(stage.quorum * len(stage.reviewers) for stage in obligations.stages),
             "stages": len(obligations.stages),
             "assurance": max(stage.assurance.rank for stage in obligations.stages),
+            "assurances": _assurances(obligations),
             "groups": _groups(obligations),
             "expires": spell_time(expires),
             "shown": preview.digest,
@@ -327,6 +328,12 @@ def _chain(action: Action) -> list[str]:
 def _groups(obligations: Obligations) -> list[str]:
     names = {r.removeprefix("group:") for stage in obligations.stages for r in stage.reviewers if r[:6] == "group:"}
     return sorted(names)
+
+
+def _assurances(obligations: Obligations) -> list[str] | None:
+    """The least assurance of each stage, where there are several: an auditor checks each vote against its own."""
+    stages = obligations.stages
+    return [str(stage.assurance.rank) for stage in stages] if len(stages) > 1 else None
 
 
 _ENCODED: dict[int, tuple[Judgement, str, str]] = {}

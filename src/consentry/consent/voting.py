@@ -24,7 +24,8 @@ from consentry.consent.model import Ballot, BallotVerdict, Request, Vote, Voter
 from consentry.consent.roster import load_delegations
 from consentry.consent.rows import load_request
 from consentry.consent.states import REQUEST, RequestEvent, RequestState, after
-from consentry.policy.model import Roster, Verdict
+from consentry.consent.stepup import Proof, assurance_of, prove
+from consentry.policy.model import Assurance, Roster, Verdict
 from consentry.store import Tx, tables
 from consentry.store.record import record, spell_time
 
@@ -47,11 +48,13 @@ def vote(tx: Tx, core: Core, request_id: str, voter: Voter, ballot: Ballot) -> R
     )
     if isinstance(standing, Ineligible):
         raise NotEligible(standing.text)
-    _check_ballot(request, voter, ballot)
+    proof = prove(tx, request, voter, person, ballot)
+    assurance = assurance_of(voter, proof)
+    _check_ballot(request, assurance, ballot)
     if _policy_denies(tx, core, request):
         end_request(tx, core, request, RequestEvent.POLICY_DENIES, {"cause": "policy_denies"})
         return Refusal(AlreadyDecided("policy was changed and now denies this action"))
-    cast = _write(tx, request, voter, ballot, person, standing.counts_for)
+    cast = _write(tx, request, voter, ballot, person, standing.counts_for, assurance, proof)
     request = replace(request, votes=(*request.votes, cast))
     if ballot.verdict is BallotVerdict.DENY:
         end_request(tx, core, request, RequestEvent.DENIAL, {"person": person}, reason=ballot.reason)
@@ -70,11 +73,13 @@ def _not_pending(tx: Tx, core: Core, request: Request) -> Refusal | None:
     raise AlreadyDecided(f"this request was {request.state.value} before your vote")
 
 
-def _check_ballot(request: Request, voter: Voter, ballot: Ballot) -> None:
+def _check_ballot(request: Request, assurance: Assurance, ballot: Ballot) -> None:
     stage = request.obligations.stages[request.stage]
-    if ballot.verdict is BallotVerdict.APPROVE and voter.assurance.rank < stage.assurance.rank:
+    if ballot.verdict is BallotVerdict.APPROVE and assurance.rank < stage.assurance.rank:
+        way_out = ": open the request's page and approve there with a passkey"
         raise AssuranceTooLow(
-            f"this stage asks for sign-in by `{stage.assurance.value}`, and this is `{voter.assurance.value}`"
+            f"this stage asks for sign-in by `{stage.assurance.value}`, and this is `{assurance.value}`"
+            + (way_out if stage.assurance is Assurance.PASSKEY else "")
         )
     if not secrets.compare_digest(ballot.shown_digest.encode(), request.shown_digest.encode()):
         raise StaleView("`shown_digest` is not that of this request: look at the request again, then decide")
@@ -86,7 +91,16 @@ def _policy_denies(tx: Tx, core: Core, request: Request) -> bool:
     return core.judge(tx, request.action, request.facts).verdict is Verdict.DENY
 
 
-def _write(tx: Tx, request: Request, voter: Voter, ballot: Ballot, person: str, counts_for: str) -> Vote:
+def _write(
+    tx: Tx,
+    request: Request,
+    voter: Voter,
+    ballot: Ballot,
+    person: str,
+    counts_for: str,
+    assurance: Assurance,
+    proof: Proof | None,
+) -> Vote:
     cast = Vote(
         id=new_id("vot"),
         person=person,
@@ -94,7 +108,7 @@ def _write(tx: Tx, request: Request, voter: Voter, ballot: Ballot, person: str, 
         stage=request.stage,
         verdict=ballot.verdict,
         reason=ballot.reason,
-        assurance=voter.assurance,
+        assurance=assurance,
         channel=voter.channel,
         shown_digest=ballot.shown_digest,
         at_ms=tx.now_ms,
@@ -124,11 +138,12 @@ def _write(tx: Tx, request: Request, voter: Voter, ballot: Ballot, person: str, 
             "verdict": ballot.verdict.value,
             "digest": request.action.digest,
             "shown": ballot.shown_digest,
-            "assurance": voter.assurance.rank,
+            "assurance": assurance.rank,
             "stage": request.stage,
             "channel": voter.channel,
             "session": voter.session,
             "delegation": counts_for if counts_for != person else None,
+            **({} if proof is None else proof.fields()),
         },
         sealed={"reason": ballot.reason},
         action_id=request.action_id,
