@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from consentry.actions import Action, Actor, Operand
-from consentry.consent import claiming, erasing, lasting, publishing, reading, submitting, sweeping, voting
+from consentry.consent import claiming, erasing, lasting, publishing, reading, settling, submitting, sweeping, voting
 from consentry.consent.core import Core, Refusal, authors_now
 from consentry.consent.eligibility import Ineligible, why_not
 from consentry.consent.errors import NotAllowed
@@ -42,6 +42,7 @@ from consentry.consent.reading import Health
 from consentry.consent.roster import Directory, load_delegations
 from consentry.consent.rows import load_action, load_decision, load_request
 from consentry.consent.settings import GateSettings
+from consentry.consent.settling import Settlement
 from consentry.consent.setup import ensure_policies, ensure_started
 from consentry.consent.standing import StandingPattern
 from consentry.consent.states import RequestState
@@ -200,6 +201,12 @@ class Gate:
         """Say what really happened. Raises `UnknownAction`, `AlreadySettled`."""
         await self._journal.drained(claim_id)
         return await self._do(lambda tx: claiming.settle(tx, claim_id, by, status, summary))
+
+    async def settle_all(self, settlements: Sequence[Settlement]) -> tuple[ConsentryError | None, ...]:
+        """`settle` for many claims in one operation: for each, what `settle` would have raised, or `None`."""
+        for one in settlements:
+            await self._journal.drained(one.claim_id)
+        return await self.store.write(lambda tx: settling.settle_all(tx, settlements))
 
     # Beside them.
 

@@ -1,0 +1,84 @@
+"""`settle` for many claims at once: the same checks and entries as one by one, in a handful of statements.
+
+For doors, which learn of many outcomes in the same moment and have nobody waiting for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Row as Found
+from sqlalchemy import bindparam, select, update
+
+from consentry.actions import Action, Actor, canonical
+from consentry.consent.claiming import record_settled
+from consentry.consent.errors import AlreadySettled, UnknownAction
+from consentry.consent.model import OutcomeStatus
+from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, after
+from consentry.errors import ConsentryError
+from consentry.store import Row, Tx, tables
+
+_C, _A = tables.claims.c, tables.actions.c
+_FIND = (
+    select(_C.id, _C.grant_id, _C.action_id, _C.state, _A.canonical)
+    .join(tables.actions, _A.id == _C.action_id)
+    .with_for_update(of=tables.claims)
+)
+_END = (
+    update(tables.claims)
+    .where(_C.id == bindparam("claim"))
+    .values(state=bindparam("ended"), settled_at=bindparam("at"), summary=bindparam("said"))
+)
+_FINAL = (ClaimState.SUCCEEDED, ClaimState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one claim, as the one who claimed says."""
+
+    claim_id: str
+    by: Actor
+    status: OutcomeStatus
+    summary: str | None = None
+
+
+def settle_all(tx: Tx, settlements: Sequence[Settlement]) -> tuple[ConsentryError | None, ...]:
+    """The operation behind `Gate.settle_all`: for each, why it could not be settled, or `None`."""
+    rows = {str(row.id): row for row in tx.execute(_FIND.where(_C.id.in_([one.claim_id for one in settlements])))}
+    answers: list[ConsentryError | None] = []
+    changed: list[Row] = []
+    grants: list[str] = []
+    done: set[str] = set()
+    for one in settlements:
+        row = rows.get(one.claim_id)
+        problem = _problem(row, one, done)
+        answers.append(problem)
+        if problem is not None or row is None:
+            continue
+        done.add(one.claim_id)
+        event = ClaimEvent.SUCCESS if one.status is OutcomeStatus.SUCCEEDED else ClaimEvent.FAILURE
+        ended = after(CLAIM, ClaimState(row.state), event)
+        changed.append({"claim": row.id, "ended": ended.value, "at": tx.now_ms, "said": one.summary})
+        grants.append(str(row.grant_id))
+        record_settled(tx, one.claim_id, str(row.action_id), ended, one.summary)
+    if changed:
+        tx.execute(_END, changed)
+        for action_id in tx.execute(select(_A.id).where(_A.grant_id.in_(grants))).scalars():
+            tx.wake(str(action_id))
+    return tuple(answers)
+
+
+def _problem(row: Found[object] | None, one: Settlement, done: set[str]) -> ConsentryError | None:
+    if row is None or not _is_by(bytes(row.canonical), one.by):
+        return UnknownAction(f"there is no claim `{one.claim_id[:40]}` of yours")
+    if ClaimState(row.state) in _FINAL or one.claim_id in done:
+        return AlreadySettled("the outcome of this claim was reported before")
+    return None
+
+
+def _is_by(data: bytes, by: Actor) -> bool:
+    """Whether stored canonical bytes are those of an action of `by`: the actor comes first in them (RFC 8785)."""
+    if data.startswith(b'{"actor":' + canonical(by.to_json()) + b',"arguments":'):
+        return True
+    return Action.from_canonical(data).actor == by
