@@ -55,7 +55,7 @@ def test_check_of_the_starter_set(run: Run) -> None:
 
 def test_check_finds_a_folder_called_policies(run: Run, folder: Path, tmp_path: Path) -> None:
     folder.rename(tmp_path / "policies")
-    assert "1 policies of `policies`" in run("check").stdout
+    assert "1 policy of `policies`" in run("check").stdout
 
 
 def test_check_of_a_broken_folder(run: Run, folder: Path) -> None:
