@@ -8,8 +8,10 @@ from typing import TypeVar
 from sqlalchemy import select
 
 from consentry.actions import Kind
-from consentry.identity import agents, groups, people, rows, sessions, tokens
+from consentry.identity import agents, groups, linking, people, rows, sessions, tokens, workload_exchange
+from consentry.identity.dpop import DpopMode, InvalidProof, Presentation, Proof, check_proof, use_once
 from consentry.identity.errors import NotSignedIn, UnknownAgent, UnknownPerson
+from consentry.identity.linking import LinkRule
 from consentry.identity.model import (
     ADMINISTRATORS,
     AgentRecord,
@@ -21,8 +23,10 @@ from consentry.identity.model import (
     SignedIn,
     TokenKind,
 )
+from consentry.identity.oidc_claims import Asserted
 from consentry.identity.secret import digest, kind_of, mint
 from consentry.identity.sessions import Lifetimes
+from consentry.identity.workload_exchange import OwnToken, Presented
 from consentry.policy.emails import email_key
 from consentry.policy.model import Membership, Person
 from consentry.store import Store, Tx, tables
@@ -41,9 +45,21 @@ class Directory:
     data). Every change checks in its own transaction that `by` may, and is recorded there.
     """
 
-    def __init__(self, store: Store, lifetimes: Lifetimes = Lifetimes()) -> None:  # noqa: B008 (frozen)
+    def __init__(
+        self,
+        store: Store,
+        lifetimes: Lifetimes = Lifetimes(),  # noqa: B008 (frozen)
+        *,
+        links: LinkRule = LinkRule.ALWAYS,
+        providers: bool = False,
+        dpop: DpopMode = DpopMode.OFF,
+    ) -> None:
+        """`links` says for whom others may make sign-in links, given whether there are `providers`."""
         self._store = store
         self._lifetimes = lifetimes
+        self._links = links
+        self._providers = providers
+        self._dpop = dpop
         self._cache: dict[bytes, tuple[Session, int]] = {}
         self._roster = -1
         self._stale = True
@@ -55,8 +71,9 @@ class Directory:
 
     # Who somebody is.
 
-    async def authenticate(self, token: str) -> Session:
-        """Who a bearer token is. Raises `NotSignedIn`.
+    async def authenticate(self, token: str, presented: Presentation | None = None) -> Session:
+        """Who a token is. Raises `NotSignedIn`; `InvalidProof` where a token is bound to a key, or has to be, and the
+        request that it came with does not prove that key.
 
         Agents' tokens are remembered for as long as the roster stays as it is: every end of a token, and every change
         to people and agents, makes a new version of the roster. Whether it is new is asked again after every commit of
@@ -71,9 +88,27 @@ class Directory:
         if self._stale:
             await self._refresh()
         found = self._cache.get(hashed)
-        if found is not None and self._store.clock_ms() < found[1]:
-            return found[0]
-        return await self._remember(hashed)
+        known = found is not None and self._store.clock_ms() < found[1]
+        session = found[0] if known and found is not None else await self._remember(hashed)
+        if session.thumbprint is not None or self._dpop is DpopMode.REQUIRED:
+            await self._require_proof(session, token, presented)
+        return session
+
+    async def _require_proof(self, session: Session, token: str, presented: Presentation | None) -> None:
+        if session.thumbprint is None:
+            raise InvalidProof(
+                "`identity.dpop` is `required` and this token is not bound to a key: exchange it with a `DPoP` proof"
+            )
+        if presented is None or presented.scheme != "dpop":
+            raise InvalidProof("this token is bound to a key: send `Authorization: DPoP …` with a `DPoP` proof")
+        proof = await self._prove(presented, token)
+        if proof.thumbprint != session.thumbprint:
+            raise InvalidProof("this token is bound to another key than that of the `DPoP` proof")
+
+    async def _prove(self, presented: Presentation, token: str | None) -> Proof:
+        proof = check_proof(presented, self._store.clock_ms(), token)
+        await self._store.write(lambda tx: use_once(tx, proof))
+        return proof
 
     async def _remember(self, hashed: bytes) -> Session:
         def look(tx: Tx) -> tuple[Session, int, int]:
@@ -117,14 +152,43 @@ class Directory:
             raise NotSignedIn("this link is unknown, used or expired: ask an administrator for a new one")
         token = mint(TokenKind.PERSON)
         link, hashed = digest(link_token), digest(token)
-        session = await self._write(lambda tx: sessions.sign_in(tx, link, hashed, self._lifetimes))
-        return SignedIn(session, token)
+
+        def run(tx: Tx) -> Session:
+            linking.require_link_usable(tx, self._links, link, providers=self._providers)
+            return sessions.sign_in(tx, link, hashed, self._lifetimes)
+
+        return SignedIn(await self._write(run), token)
+
+    async def sign_in_with(self, who: Asserted) -> SignedIn:
+        """A session for whom a provider has signed in. Raises `SignInRefused`."""
+        token = mint(TokenKind.PERSON)
+        hashed = digest(token)
+        return SignedIn(await self._write(lambda tx: linking.sign_in(tx, who, hashed, self._lifetimes)), token)
+
+    async def link_with(self, who: Asserted, session_id: str) -> Identity:
+        """Link the account that a provider has signed in to the person of a session that is open."""
+        return await self._write(lambda tx: linking.link(tx, who, session_id))
 
     async def exchange(self, actor_token: str, subject_token: str) -> SignedIn:
         """A token for the agent acting for the subject (RFC 8693). Raises `InvalidExchange`."""
-        token = mint(TokenKind.EXCHANGED)
-        actor, subject, hashed = _digest(actor_token), _digest(subject_token), digest(token)
-        session = await self._write(lambda tx: sessions.exchange(tx, actor, subject, hashed, self._lifetimes))
+        return await self.exchange_presented(own_token(actor_token), own_token(subject_token))
+
+    async def exchange_presented(
+        self, actor: Presented | None, subject: Presented, presented: Presentation | None = None
+    ) -> SignedIn:
+        """A token for what was presented; bound to the key of the proof that came with it, unless that is off.
+
+        Raises `InvalidExchange`, `InvalidProof`.
+        """
+        proof = None
+        if self._dpop is not DpopMode.OFF and presented is not None and presented.proofs:
+            proof = await self._prove(presented, None)
+        elif self._dpop is DpopMode.REQUIRED:
+            raise InvalidProof("`identity.dpop` is `required`: send a `DPoP` proof")
+        token, key = mint(TokenKind.EXCHANGED), None if proof is None else proof.thumbprint
+        hashed = digest(token)
+        run = workload_exchange.exchange
+        session = await self._write(lambda tx: run(tx, actor, subject, hashed, self._lifetimes, key))
         return SignedIn(session, token)
 
     async def sign_out(self, by: Session, session_id: str) -> None:
@@ -146,6 +210,7 @@ class Directory:
         def run(tx: Tx) -> Invitation:
             until = tx.now_ms + self._lifetimes.link_ms
             person, new = people.invite(tx, by, email, name=name, groups=groups, token=token, expires_at_ms=until)
+            linking.require_link_allowed(tx, self._links, by, person, providers=self._providers)
             return Invitation(person.id, person.email, token, until, new)
 
         return await self._write(run)
@@ -289,9 +354,9 @@ class Directory:
             self._stale = True
 
 
-def _digest(token: str) -> bytes:
-    """The hash of what may be no token at all; nothing is stored under it then."""
+def own_token(token: str) -> OwnToken:
+    """A token of ours to exchange. What is no token at all has a hash under which nothing is stored."""
     try:
-        return digest(token)
+        return OwnToken(digest(token))
     except UnicodeEncodeError:
-        return b""
+        return OwnToken(b"")

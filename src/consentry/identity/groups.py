@@ -22,7 +22,7 @@ def add(tx: Tx, by: str | None, group: str, person_id: str) -> None:
     join(tx, by, group, rows.canonical_person(tx, person_id).id)
 
 
-def join(tx: Tx, by: str | None, group: str, person_id: str) -> None:
+def join(tx: Tx, by: str | None, group: str, person_id: str, *, cause: str | None = None) -> None:
     """`add` without its checks, for changes that have made them."""
     if not _GROUP.fullmatch(group):
         raise InvalidInput("`group` must be lower case letters, digits, `_`, `.` or `-`, at most 64")
@@ -30,7 +30,7 @@ def join(tx: Tx, by: str | None, group: str, person_id: str) -> None:
     if rows.is_member(tx, group, person_id):
         return
     tx.execute(tables.memberships.insert().values(group_name=group, person_id=person_id, since=tx.now_ms))
-    record(tx, "group.added", {"group": group, "person": person_id, "by": by})
+    record(tx, "group.added", {"group": group, "person": person_id, "by": by, "cause": cause})
 
 
 def remove(tx: Tx, by: str | None, group: str, person_id: str) -> None:
@@ -40,8 +40,13 @@ def remove(tx: Tx, by: str | None, group: str, person_id: str) -> None:
     person = rows.canonical_person(tx, person_id)
     if not rows.is_member(tx, group, person.id):
         raise UnknownGroup("this person is not in this group")
-    members = tables.memberships
-    tx.execute(members.delete().where(_M.group_name == group, _M.person_id == person.id))
+    leave(tx, by, group, person.id)
     if group == ADMINISTRATORS and rows.count_administrators(tx) == 0:
         raise LastAdministrator(f"nobody would be left in `{ADMINISTRATORS}`: add somebody else to it first")
-    record(tx, "group.removed", {"group": group, "person": person.id, "by": by})
+
+
+def leave(tx: Tx, by: str | None, group: str, person_id: str, *, cause: str | None = None) -> None:
+    """`remove` without its checks, for changes that have made them."""
+    tx.roster_changed()
+    tx.execute(tables.memberships.delete().where(_M.group_name == group, _M.person_id == person_id))
+    record(tx, "group.removed", {"group": group, "person": person_id, "by": by, "cause": cause})

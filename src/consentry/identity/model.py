@@ -40,6 +40,12 @@ class Session:
     actor: Actor
     assurance: Assurance | None = None
     expires_at_ms: int | None = None
+    issued_by: str | None = None
+    """Who made the sign-in link that opened it, where that was somebody else: they could have used it themselves."""
+    provider: str | None = None
+    """The name of the provider at which the person signed in."""
+    thumbprint: str | None = None
+    """The key that the token is bound to (RFC 9449): without a proof of it, the token is worth nothing."""
 
     def voter(self, channel: str) -> Voter:
         """This session as a voter. Raises `NotAllowed` unless it is a person's own (invariant 3, threat A9)."""
@@ -109,3 +115,4 @@ class SessionRecord:
     subject: str
     created_at_ms: int
     expires_at_ms: int | None
+    issued_by: str | None = None

@@ -12,7 +12,7 @@ from consentry.identity.errors import IdentityTaken, LastAdministrator, UnknownI
 from consentry.identity.groups import join
 from consentry.identity.model import ADMINISTRATORS, Identity, TokenKind
 from consentry.identity.secret import digest
-from consentry.identity.tokens import end_all, insert_token
+from consentry.identity.tokens import Origin, end_all, end_all_of_identity, insert_token
 from consentry.policy.emails import email_key, email_text
 from consentry.policy.model import Person
 from consentry.store import Tx, tables
@@ -44,10 +44,21 @@ def invite(
     )
     for group in groups:
         join(tx, by, group, person.id)
-    insert_token(tx, digest(token), TokenKind.LINK, person.id, expires_at_ms=expires_at_ms)
+    maker = None if own else by
+    insert_token(
+        tx, digest(token), TokenKind.LINK, person.id, expires_at_ms=expires_at_ms, origin=Origin(issued_by=maker)
+    )
     if existing is None:
         tx.roster_changed()
     return person, existing is None
+
+
+def arrive(tx: Tx, email: str, name: str | None, channel: str) -> Person:
+    """Make a person who comes by themselves, through a provider that has the last word for their address."""
+    person = _create(tx, email, name)
+    record(tx, "person.invited", {"person": person.id, "channel": channel}, sealed={"identity": person.email})
+    tx.roster_changed()
+    return person
 
 
 def _create(tx: Tx, email: str, name: str | None) -> Person:
@@ -115,15 +126,18 @@ def link(tx: Tx, by: str | None, person_id: str, kind: str, issuer: str, subject
     """Say that an identity elsewhere is this person. Raises `IdentityTaken` where it is another's."""
     tx.roster_changed()
     rows.require_administrator(tx, by)
+    return bind(tx, by, person_id, kind, issuer, subject)
+
+
+def bind(tx: Tx, by: str | None, person_id: str, kind: str, issuer: str, subject: str) -> Identity:
+    """`link` without its check, for whoever has shown that they are both. Raises `IdentityTaken`."""
+    tx.roster_changed()
     person = rows.canonical_person(tx, person_id)
-    found = tx.execute(
-        select(tables.identities).where(_I.kind == kind, _I.issuer == issuer, _I.subject == subject)
-    ).one_or_none()
+    found = find_identity(tx, kind, issuer, subject)
     if found is not None:
-        owner = rows.canonical_person(tx, found.person_id)
-        if owner.id != person.id:
+        if rows.canonical_person(tx, found.person).id != person.id:
             raise IdentityTaken("this identity is linked to another person: merge the two if they are one human")
-        return _identity(found)
+        return found
     identity = Identity(new_id("idn"), person.id, kind, issuer, subject, tx.now_ms)
     tx.execute(
         tables.identities.insert().values(
@@ -140,7 +154,7 @@ def link(tx: Tx, by: str | None, person_id: str, kind: str, issuer: str, subject
 
 
 def unlink(tx: Tx, by: str | None, identity_id: str, reason: str | None) -> Identity:
-    """Take an identity from its person. Raises `UnknownIdentity`."""
+    """Take an identity from its person, and end the sessions that it has opened. Raises `UnknownIdentity`."""
     tx.roster_changed()
     rows.require_administrator(tx, by)
     found = tx.execute(select(tables.identities).where(_I.id == identity_id)).one_or_none()
@@ -148,6 +162,7 @@ def unlink(tx: Tx, by: str | None, identity_id: str, reason: str | None) -> Iden
         raise UnknownIdentity("there is no such linked identity")
     identity = _identity(found)
     tx.execute(tables.identities.delete().where(_I.id == identity_id))
+    end_all_of_identity(tx, identity.id, by)
     record(
         tx,
         "person.unlinked",
@@ -160,7 +175,8 @@ def unlink(tx: Tx, by: str | None, identity_id: str, reason: str | None) -> Iden
 def merge(tx: Tx, by: str | None, person_id: str, into_id: str, reason: str | None) -> Person:
     """Say that two records are one human: what one may not consent to, neither may (threat A5). It cannot be undone.
 
-    Memberships move, and count from now on where they are new to the person who stays (threat A12).
+    Identities and memberships move; those that are new to the person who stays count from now on (threat A12), and no
+    provider takes them away again.
     """
     tx.roster_changed()
     rows.require_administrator(tx, by)
@@ -173,6 +189,9 @@ def merge(tx: Tx, by: str | None, person_id: str, into_id: str, reason: str | No
     for row in tx.execute(select(tables.memberships).where(tables.memberships.c.person_id == person.id)).all():
         join(tx, by, row.group_name, into.id)
     tx.execute(tables.memberships.delete().where(tables.memberships.c.person_id == person.id))
+    tx.execute(update(tables.identities).where(_I.person_id == person.id).values(person_id=into.id))
+    provided = tables.provided_memberships
+    tx.execute(provided.delete().where(provided.c.person_id == person.id))
     record(
         tx,
         "person.linked",
@@ -195,6 +214,14 @@ def identities(tx: Tx, person_id: str | None = None) -> tuple[Identity, ...]:
     if person_id is not None:
         query = query.where(_I.person_id == person_id)
     return tuple(_identity(row) for row in tx.execute(query))
+
+
+def find_identity(tx: Tx, kind: str, issuer: str, subject: str) -> Identity | None:
+    """The identity with this name at this issuer, whoever's it is."""
+    row = tx.execute(
+        select(tables.identities).where(_I.kind == kind, _I.issuer == issuer, _I.subject == subject)
+    ).one_or_none()
+    return None if row is None else _identity(row)
 
 
 def find_by_identity(tx: Tx, kind: str, issuer: str, subject: str) -> Person | None:

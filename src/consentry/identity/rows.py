@@ -59,6 +59,14 @@ def load_agent(tx: Tx, agent_id: str) -> AgentRecord:
     return agent_of(row)
 
 
+def agent_named(tx: Tx, name: str) -> AgentRecord:
+    """Raises `UnknownAgent`."""
+    row = tx.execute(select(tables.agents).where(_A.name == name)).one_or_none()
+    if row is None:
+        raise UnknownAgent("there is no agent of this name: see `consentry agents list`")
+    return agent_of(row)
+
+
 def is_member(tx: Tx, group: str, person_id: str) -> bool:
     query = select(_M.person_id).where(_M.group_name == group, _M.person_id == person_id)
     return tx.execute(query).one_or_none() is not None

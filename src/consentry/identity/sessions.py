@@ -1,4 +1,4 @@
-"""Sessions: signing in by a one-time link, who a token is now, exchanging tokens, signing out. Functions of a `Tx`."""
+"""Sessions: signing in by a one-time link, who a token is now, signing out. Functions of a `Tx`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from consentry.actions import Actor, InvalidAction, Kind
+from consentry.actions import Actor, Kind
 from consentry.consent.errors import NotAllowed
 from consentry.identity import rows
-from consentry.identity.errors import InvalidExchange, NotSignedIn, UnknownPerson, UnknownSession
+from consentry.identity.errors import NotSignedIn, UnknownAgent, UnknownPerson, UnknownSession
 from consentry.identity.model import ADMINISTRATORS, Session, TokenKind
 from consentry.identity.secret import session_id
-from consentry.identity.tokens import end, find_session, find_token, insert_token, prolong, use_up
-from consentry.ledger.entry import format_time
+from consentry.identity.tokens import Origin, end, find_session, find_token, insert_token, origin_of, prolong, use_up
+from consentry.ledger.entry import FieldValue
 from consentry.policy.model import Assurance
 from consentry.store import Tx, tables
 from consentry.store.record import record
@@ -37,22 +37,27 @@ def sign_in(tx: Tx, link: bytes, hashed: bytes, lifetimes: Lifetimes) -> Session
     person = rows.canonical_person(tx, row.subject_id)
     if not person.active:
         raise NotSignedIn("this link is unknown, used or expired: ask an administrator for a new one")
-    return open_person_session(tx, person.id, hashed, Assurance.SESSION, lifetimes, channel="link")
+    origin = Origin(issued_by=origin_of(tx, link).issued_by)
+    return open_person_session(tx, person.id, hashed, Assurance.SESSION, lifetimes, channel="link", origin=origin)
 
 
 def open_person_session(
-    tx: Tx, person: str, hashed: bytes, assurance: Assurance, lifetimes: Lifetimes, *, channel: str
+    tx: Tx,
+    person: str,
+    hashed: bytes,
+    assurance: Assurance,
+    lifetimes: Lifetimes,
+    *,
+    channel: str,
+    origin: Origin = Origin(),  # noqa: B008 (frozen)
 ) -> Session:
-    """A new session of a person who has proved who they are."""
+    """A new session of a person who has proved who they are, by the way that `channel` and `origin` name."""
     expires = tx.now_ms + min(lifetimes.idle_ms, lifetimes.session_ms)
-    insert_token(tx, hashed, TokenKind.PERSON, person, expires_at_ms=expires, assurance=assurance)
-    session = Session(session_id(hashed), Kind.PERSON, person, Actor(Kind.PERSON, person), assurance, expires)
-    record(
-        tx,
-        "session.opened",
-        {"session": session.id, "person": person, "assurance": assurance.rank, "channel": channel},
-    )
-    return session
+    insert_token(tx, hashed, TokenKind.PERSON, person, expires_at_ms=expires, assurance=assurance, origin=origin)
+    name, actor = session_id(hashed), Actor(Kind.PERSON, person)
+    how: dict[str, FieldValue | None] = {"assurance": assurance.rank, "channel": channel, "by": origin.issued_by}
+    record(tx, "session.opened", {"session": name, "person": person, **how})
+    return Session(name, Kind.PERSON, person, actor, assurance, expires, origin.issued_by, origin.provider)
 
 
 def resolve(tx: Tx, hashed: bytes) -> Session:
@@ -66,6 +71,11 @@ def resolve(tx: Tx, hashed: bytes) -> Session:
     return session
 
 
+def look_up(tx: Tx, hashed: bytes) -> Session | None:
+    """`resolve`, with `None` for a token that does not hold."""
+    return _resolve(tx, hashed, depth=0)
+
+
 def _resolve(tx: Tx, hashed: bytes, *, depth: int) -> Session | None:
     row = find_token(tx, hashed)
     if row is None or depth > 8:
@@ -74,14 +84,26 @@ def _resolve(tx: Tx, hashed: bytes, *, depth: int) -> Session | None:
     if row.kind == TokenKind.PERSON.value:
         return _person_session(tx, name, row)
     if row.kind == TokenKind.AGENT.value:
-        kind = _agent_kind(tx, row.subject_id)
+        kind = agent_kind(tx, row.subject_id)
         return None if kind is None else Session(name, kind, row.subject_id, Actor(kind, row.subject_id), None, expires)
     if row.kind == TokenKind.EXCHANGED.value:
         actor, parents = rows.load_actor(row.actor)
-        if any(_resolve(tx, parent, depth=depth + 1) is None for parent in parents):
+        if any(_resolve(tx, parent, depth=depth + 1) is None for parent in parents) or not _all_may_act(tx, actor):
             return None
-        return Session(name, actor.kind, actor.id, actor, None, expires)
+        key = origin_of(tx, hashed).thumbprint
+        return Session(name, actor.kind, actor.id, actor, None, expires, thumbprint=key)
     return None
+
+
+def _all_may_act(tx: Tx, chain: Actor) -> bool:
+    """Whether nobody of a chain is disabled or revoked, whatever token the chain was made from."""
+    try:
+        return all(
+            rows.canonical_person(tx, one.id).active if one.kind is Kind.PERSON else agent_kind(tx, one.id) == one.kind
+            for one in chain.links()
+        )
+    except (UnknownPerson, UnknownAgent):
+        return False
 
 
 def _person_session(tx: Tx, name: str, row: rows.AnyRow) -> Session | None:
@@ -91,12 +113,12 @@ def _person_session(tx: Tx, name: str, row: rows.AnyRow) -> Session | None:
         return None
     if not person.active:
         return None
-    return Session(
-        name, Kind.PERSON, person.id, Actor(Kind.PERSON, person.id), Assurance(row.assurance), row.expires_at
-    )
+    actor, origin = Actor(Kind.PERSON, person.id), origin_of(tx, row.hash)
+    assurance, expires = Assurance(row.assurance), row.expires_at
+    return Session(name, Kind.PERSON, person.id, actor, assurance, expires, origin.issued_by, origin.provider)
 
 
-def _agent_kind(tx: Tx, agent_id: str) -> Kind | None:
+def agent_kind(tx: Tx, agent_id: str) -> Kind | None:
     """The kind of an agent that may act: not revoked, and owned by somebody who answers for it."""
     row = tx.execute(select(tables.agents).where(tables.agents.c.id == agent_id)).one_or_none()
     if row is None or not row.active or not rows.canonical_person(tx, row.owner_id).active:
@@ -119,48 +141,6 @@ def keep_alive(tx: Tx, hashed: bytes, lifetimes: Lifetimes) -> None:
         expires = min(tx.now_ms + lifetimes.idle_ms, row.created_at + lifetimes.session_ms)
         if expires > row.expires_at:
             prolong(tx, hashed, expires)
-
-
-def exchange(tx: Tx, actor_token: bytes, subject_token: bytes, hashed: bytes, lifetimes: Lifetimes) -> Session:
-    """A token for an agent that acts for the subject (RFC 8693). Raises `InvalidExchange`.
-
-    It is an agent's session, whatever the subject's was, and it ends with either of the two that it came from.
-    """
-    agent, subject = _resolve(tx, actor_token, depth=0), _resolve(tx, subject_token, depth=0)
-    if agent is None or find_token(tx, actor_token).kind != TokenKind.AGENT.value:  # type: ignore[union-attr]
-        raise InvalidExchange("`actor_token` must be an agent's own token that holds")
-    if subject is None:
-        raise InvalidExchange("`subject_token` must be a token that holds")
-    if any(link.id == agent.subject for link in subject.actor.links()):
-        raise InvalidExchange("`subject_token` already has this agent in its chain")
-    try:
-        actor = Actor(agent.kind, agent.subject, subject.actor)
-    except InvalidAction:
-        raise InvalidExchange("`subject_token` has a chain that is too long to act for") from None
-    expires = min(
-        one for one in (tx.now_ms + lifetimes.exchanged_ms, subject.expires_at_ms, agent.expires_at_ms) if one
-    )
-    insert_token(
-        tx,
-        hashed,
-        TokenKind.EXCHANGED,
-        agent.subject,
-        expires_at_ms=expires,
-        actor=actor,
-        parents=(actor_token, subject_token),
-    )
-    session = Session(session_id(hashed), actor.kind, actor.id, actor, None, expires)
-    record(
-        tx,
-        "session.opened",
-        {
-            "session": session.id,
-            "agent": agent.subject,
-            "expires": _time(expires),
-            "chain": [link.id for link in actor.links()],
-        },
-    )
-    return session
 
 
 def close(tx: Tx, by: Session, name: str) -> None:
@@ -191,9 +171,3 @@ def require_person(session: Session) -> str:
     if session.kind is not Kind.PERSON:
         raise NotAllowed("this is for persons: sign in as one")
     return session.subject
-
-
-def _time(at_ms: int) -> str:
-    from datetime import UTC, datetime
-
-    return format_time(datetime.fromtimestamp(at_ms / 1000, UTC))

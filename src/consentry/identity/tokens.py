@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import select, update
 
 from consentry.actions import Actor
@@ -12,8 +14,25 @@ from consentry.policy.model import Assurance
 from consentry.store import Tx, tables
 from consentry.store.record import record
 
-_T = tables.tokens.c
+_T, _O = tables.tokens.c, tables.token_origins.c
 _SESSIONS = (TokenKind.PERSON.value, TokenKind.AGENT.value, TokenKind.EXCHANGED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a token comes from, where there is something to say.
+
+    `issued_by` is who made the sign-in link, where that was not the person; `provider` and `identity` who vouched for
+    whom; `thumbprint` the key that the token is bound to (RFC 9449).
+    """
+
+    issued_by: str | None = None
+    provider: str | None = None
+    identity: str | None = None
+    thumbprint: str | None = None
+
+
+_PLAIN = Origin()
 
 
 def insert_token(
@@ -26,6 +45,7 @@ def insert_token(
     actor: Actor | None = None,
     parents: tuple[bytes, ...] = (),
     assurance: Assurance | None = None,
+    origin: Origin = _PLAIN,
 ) -> None:
     """Store a token's hash and what it gives."""
     tx.insert(
@@ -41,6 +61,23 @@ def insert_token(
             "ended_at": None,
         },
     )
+    if origin != _PLAIN:
+        tx.insert(
+            tables.token_origins,
+            {
+                "hash": hashed,
+                "issued_by": origin.issued_by,
+                "provider": origin.provider,
+                "identity_id": origin.identity,
+                "thumbprint": origin.thumbprint,
+            },
+        )
+
+
+def origin_of(tx: Tx, hashed: bytes) -> Origin:
+    """Where a token comes from."""
+    row = tx.execute(select(tables.token_origins).where(_O.hash == hashed)).one_or_none()
+    return _PLAIN if row is None else Origin(row.issued_by, row.provider, row.identity_id, row.thumbprint)
 
 
 def find_token(tx: Tx, hashed: bytes) -> AnyRow | None:
@@ -75,6 +112,13 @@ def end_all(tx: Tx, subject: str, by: str | None) -> None:
         end(tx, row, by)
 
 
+def end_all_of_identity(tx: Tx, identity: str, by: str | None) -> None:
+    """End every session that an identity at a provider has opened."""
+    theirs = select(_O.hash).where(_O.identity_id == identity)
+    for row in tx.execute(select(tables.tokens).where(_T.hash.in_(theirs), _T.ended_at.is_(None))).all():
+        end(tx, row, by)
+
+
 def end(tx: Tx, row: AnyRow, by: str | None) -> None:
     """End one token; a session's end is recorded."""
     tx.execute(update(tables.tokens).where(_T.hash == row.hash, _T.ended_at.is_(None)).values(ended_at=tx.now_ms))
@@ -88,8 +132,11 @@ def open_sessions(tx: Tx, subject: str | None) -> tuple[SessionRecord, ...]:
     query = select(tables.tokens).where(_T.kind.in_(_SESSIONS), _T.ended_at.is_(None)).order_by(_T.created_at)
     if subject is not None:
         query = query.where(_T.subject_id == subject)
+    query = query.add_columns(_O.issued_by).outerjoin(tables.token_origins, _O.hash == _T.hash)
     return tuple(
-        SessionRecord(session_id(row.hash), TokenKind(row.kind), row.subject_id, row.created_at, row.expires_at)
+        SessionRecord(
+            session_id(row.hash), TokenKind(row.kind), row.subject_id, row.created_at, row.expires_at, row.issued_by
+        )
         for row in tx.execute(query)
         if row.expires_at is None or row.expires_at > tx.now_ms
     )
