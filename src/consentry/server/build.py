@@ -9,8 +9,7 @@ from pathlib import Path
 
 from consentry.consent.gate import Gate
 from consentry.consent.settings import GateSettings
-from consentry.identity.directory import Directory
-from consentry.identity.sessions import Lifetimes
+from consentry.identity.passkeys import Passkeys
 from consentry.policy.model import Resource
 from consentry.server.hub import Hub
 from consentry.server.looking import Lens
@@ -18,6 +17,7 @@ from consentry.server.metrics import Metrics
 from consentry.server.ratelimit import Attempts
 from consentry.server.services import Services
 from consentry.server.settings import InvalidSettings, Settings, WebhookSettings
+from consentry.server.signing_in import open_directory, open_sign_in
 from consentry.server.visibility import Visibility
 
 
@@ -42,12 +42,6 @@ def target_of(hook: WebhookSettings) -> str:
     return f"webhook:{hashlib.sha256(hook.url.encode()).hexdigest()[:16]}"
 
 
-def lifetimes(settings: Settings) -> Lifetimes:
-    """How long links, sessions and tokens hold."""
-    one = settings.identity
-    return Lifetimes(link_ms=one.link, idle_ms=one.idle, session_ms=one.session, exchanged_ms=one.exchanged)
-
-
 @asynccontextmanager
 async def open_services(
     settings: Settings, *, origin: str | None = None, clock_offset_ms: Callable[[], int] = lambda: 0
@@ -56,20 +50,25 @@ async def open_services(
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     gate = await Gate.open(gate_settings(settings, clock_offset_ms))
     try:
-        directory = Directory(gate.store, lifetimes(settings))
+        address = origin or settings.origin
+        directory = open_directory(settings, gate.store)
+        sign_in = open_sign_in(settings, gate.store, directory, address)
         try:
             yield Services(
                 gate=gate,
                 directory=directory,
+                sign_in=sign_in,
                 settings=settings,
                 lens=Lens(settings.sanitize, settings.resources),
                 metrics=Metrics(),
                 attempts=Attempts(settings.identity.attempts),
                 hub=Hub(gate),
                 visibility=Visibility(gate),
-                origin=origin or settings.origin,
+                passkeys=Passkeys(gate.store, lambda: address),
+                origin=address,
             )
         finally:
+            await sign_in.close()
             directory.close()
     finally:
         await gate.close()

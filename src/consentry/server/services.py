@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from consentry.consent.gate import Gate
     from consentry.identity.directory import Directory
+    from consentry.identity.oidc_sign_in import SignIn
+    from consentry.identity.passkeys import Passkeys
     from consentry.server.hub import Hub
     from consentry.server.looking import Lens
     from consentry.server.metrics import Metrics
@@ -23,12 +25,14 @@ class Services:
 
     gate: Gate
     directory: Directory
+    sign_in: SignIn
     settings: Settings
     lens: Lens
     metrics: Metrics
     attempts: Attempts
     hub: Hub
     visibility: Visibility
+    passkeys: Passkeys
     origin: str
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server is about to stop: waiting callers and streams end at once and come back later."""

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from consentry.errors import InvalidInput
 from consentry.server.secrets import SecretRef
+from consentry.server.settings_section import CONFIG, Duration
+from consentry.server.settings_sign_in import OidcSettings, WorkloadSettings, check_names
 
 PREFIX = "CONSENTRY_"
 
@@ -30,27 +32,10 @@ class InvalidSettings(InvalidInput):
     code = "invalid_settings"
 
 
-def _duration(value: object) -> object:
-    """`30s`, `15m`, `2h`, `7d` in milliseconds."""
-    if not isinstance(value, str):
-        raise ValueError("must be a text like `30s`, `15m`, `2h` or `7d`")
-    number, unit = value[:-1], value[-1:]
-    scale = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}.get(unit)
-    if scale is None or not number.isdecimal() or not number.isascii() or not 0 < int(number) < 10**6:
-        raise ValueError("must be a text like `30s`, `15m`, `2h` or `7d`")
-    return int(number) * scale
-
-
-Duration = Annotated[int, BeforeValidator(_duration)]
-"""Milliseconds inside; written with a unit."""
-
-
 class Section(BaseModel):
     """A table of the settings file."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
-    )
+    model_config: ClassVar[ConfigDict] = CONFIG
 
 
 class ServerSettings(Section):
@@ -121,6 +106,12 @@ class IdentitySettings(Section):
     """How long a token from an exchange holds at most."""
     attempts: Annotated[int, Field(ge=1)] = 10
     """How many sign-in attempts may fail in a minute from one address."""
+    links: Literal["always", "first-sign-in", "never-when-provider"] = "never-when-provider"
+    """For whom administrators may make sign-in links: everybody, who never signed in, or who has no provider."""
+    dpop: Literal["off", "optional", "required"] = "off"
+    """Whether tokens of agents and services are bound to keys (RFC 9449): if they ask for it, or always."""
+    oidc: Annotated[dict[str, OidcSettings], AfterValidator(check_names)] = {}
+    workload: Annotated[dict[str, WorkloadSettings], AfterValidator(check_names)] = {}
 
 
 class LimitSettings(Section):
@@ -219,15 +210,41 @@ class SlackSettings(Section):
     app_token: SecretRef | None = None
     """By reference; for `socket`."""
     channel: str = "#approvals"
-    """Where requests are posted."""
+    """Where requests are posted that no other setting has a place for."""
+    resources: dict[str, str] = {}
+    """Channels of resources, by name or pattern: `"crm" = "#crm-approvals"`, `"vault/*" = "C0123ABC"`."""
+    groups: dict[str, str] = {}
+    """Channels of groups of reviewers: `data-stewards = "#stewards"`."""
+    direct: bool = False
+    """Whether each linked person who may decide also gets a direct message."""
     api_url: str = "https://slack.com/api/"
     """The address of the Web API."""
+
+
+class EmailSettings(Section):
+    """E-mails that tell reviewers where to decide. Nobody decides by e-mail."""
+
+    host: str
+    """The SMTP server."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    """Its port."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`starttls` and `tls` refuse to send in the clear; `none` is for a server on the loopback."""
+    ca: Path | None = None
+    """The PEM file of the authorities to believe, where they are not the system's."""
+    username: str | None = None
+    """The account at the server."""
+    password: SecretRef | None = None
+    """Its password, by reference."""
+    sender: str
+    """The address that e-mails are from: `Consentry <consentry@example.com>`."""
 
 
 class ChannelSettings(Section):
     """Places where people decide, besides the web and the command line."""
 
     slack: SlackSettings | None = None
+    email: EmailSettings | None = None
 
 
 class WebhookSettings(Section):
