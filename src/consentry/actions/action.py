@@ -127,23 +127,24 @@ class Action:
             raise InvalidAction("`operation` must be lower case like `noun.verb`")
         if not self.resource or len(self.resource) > 1024:
             raise InvalidAction("`resource` must have 1 to 1024 characters")
-        if len({operand.name for operand in self.operands}) != len(self.operands):
-            raise InvalidAction("`operands` names the same thing twice")
-        operands = sorted(self.operands)
+        if self.operands:
+            if len({operand.name for operand in self.operands}) != len(self.operands):
+                raise InvalidAction("`operands` names the same thing twice")
+            object.__setattr__(self, "operands", tuple(sorted(self.operands)))
+        arguments, context = dict(self.arguments), dict(self.context)
         data = canonical(
             {
                 "actor": self.actor.to_json(),
-                "arguments": dict(self.arguments),
-                "context": dict(self.context),
-                "operands": [{"name": operand.name, "sha256": operand.sha256} for operand in operands],
+                "arguments": arguments,
+                "context": context,
+                "operands": [{"name": operand.name, "sha256": operand.sha256} for operand in self.operands],
                 "operation": self.operation,
                 "resource": self.resource,
             },
             what="action",
         )
-        object.__setattr__(self, "operands", tuple(operands))
-        object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
-        object.__setattr__(self, "context", MappingProxyType(dict(self.context)))
+        object.__setattr__(self, "arguments", MappingProxyType(arguments))
+        object.__setattr__(self, "context", MappingProxyType(context))
         object.__setattr__(self, "canonical", data)
         object.__setattr__(self, "digest", hashlib.sha256(DOMAIN + data).hexdigest())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import or_, select
@@ -25,8 +25,7 @@ from consentry.store import Row, Tx, tables
 from consentry.store.record import derived_salt, record, spell_time
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A submission that was judged before its transaction, under the versions named."""
 
     submission: Submission

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import socket
@@ -118,6 +119,7 @@ async def serve(
                     {serving, asyncio.ensure_future(server.ready.wait())}, return_when=asyncio.FIRST_COMPLETED
                 )
                 if server.ready.is_set():
+                    spare_the_collector()
                     if options.seed is not None:
                         await options.seed(services)
                     announce(settings, services, link, options)
@@ -130,6 +132,13 @@ async def serve(
                 await asyncio.gather(*beside, return_exceptions=True)
     finally:
         listening.close()
+
+
+def spare_the_collector() -> None:
+    """What there is now stays: look at new objects only, and less often. A tenth of the time of a busy server."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 async def warm(services: Services) -> None:

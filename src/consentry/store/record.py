@@ -28,9 +28,10 @@ def record(
     `action_id` and `request_id` say whose history the entry belongs to.
     """
     full: dict[str, FieldValue] = {name: value for name, value in fields.items() if value is not None}
-    for name, text in (sealed or {}).items():
-        if text is not None:
-            full[name] = _seal(tx, name, text.encode("utf-8"), action_id, request_id)
+    if sealed:
+        for name, text in sealed.items():
+            if text is not None:
+                full[name] = _seal(tx, name, text.encode("utf-8"), action_id, request_id)
     tx.append(encode_entry(entry_type, tx.time, full), action_id=action_id, request_id=request_id)
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -178,18 +179,12 @@ class SqliteStore:
         row = writer.execute(_STATE).one()
         frontier = Frontier.decode(row.frontier)
         leaves = [leaf_hash(pending.entry) for pending in tx.entries]
-        rows = [
-            {
-                "seq": frontier.size + index,
-                "entry": pending.entry,
-                "leaf": leaf,
-                "action_id": pending.action_id,
-                "request_id": pending.request_id,
-            }
-            for index, (pending, leaf) in enumerate(zip(tx.entries, leaves, strict=True))
-        ]
         before, frontier = frontier.size, frontier.extend(leaves)
-        tx.insert_many(tables.ledger_entries, rows)
+        rows = [
+            (seq, pending.entry, leaf, pending.action_id, pending.request_id)
+            for seq, pending, leaf in zip(count(before), tx.entries, leaves)
+        ]
+        writer.exec_driver_sql(_ENTRY, rows)
         writer.execute(tables.ledger_state.update().values(size=frontier.size, frontier=frontier.encode()))
         return before, frontier.size
 
@@ -259,6 +254,7 @@ class SqliteStore:
 
 _STATE = select(tables.ledger_state.c.size, tables.ledger_state.c.frontier)
 _VERSIONS = select(tables.versions.c.policy, tables.versions.c.roster)
+_ENTRY = "INSERT INTO ledger_entries (seq, entry, leaf, action_id, request_id) VALUES (?, ?, ?, ?, ?)"
 _NEWS = text(
     "SELECT e.seq, coalesce(a.id, e.action_id) AS action_id FROM ledger_entries e"
     " LEFT JOIN actions a ON a.request_id = e.request_id WHERE e.seq >= :seen"

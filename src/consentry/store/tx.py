@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import zip_longest
 from operator import itemgetter
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, CursorResult, Executable, Table, update
 from sqlalchemy.sql.dml import Insert
@@ -32,8 +32,7 @@ class Versions:
     roster: int
 
 
-@dataclass(frozen=True, slots=True)
-class PendingEntry:
+class PendingEntry(NamedTuple):
     """A ledger entry that gets its place in the tree when the transaction commits."""
 
     entry: bytes
@@ -41,8 +40,7 @@ class PendingEntry:
     request_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Where a transaction stood before an operation, so that a failing one leaves nothing behind."""
 
     rows: tuple[int, ...]
