@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import json
 import os
 import re
 import secrets
@@ -172,3 +175,88 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield one
     finally:
         one.stop()
+
+
+class Authenticator:
+    """A security key in software: what a browser and a device make of creation and request options.
+
+    Each of `changes` is a lie of one test: a part of the client data or of the flags that is not as it should be.
+    """
+
+    def __init__(self, kind: str = "es256", *, counts: bool = True) -> None:
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+        made = {
+            "es256": lambda: ec.generate_private_key(ec.SECP256R1()),
+            "ed25519": ed25519.Ed25519PrivateKey.generate,
+            "rs256": lambda: rsa.generate_private_key(65537, 2048),
+        }
+        self.key = made[kind]()
+        self.id = secrets.token_bytes(16)
+        self.counts = counts
+        self.count = 0
+
+    def create(self, options: dict, origin: str, *, flags: int = 0x45, **changes: object) -> dict[str, object]:
+        """`navigator.credentials.create`, in the form that `POST /v1/passkeys` takes."""
+        import cbor2
+
+        client = self._client("webauthn.create", options["challenge"], origin, changes)
+        cose = cbor2.dumps(self._cose())
+        attested = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + cose
+        data = self._data(options["rp"]["id"], flags) + attested
+        attestation = cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})
+        return {"id": b64(self.id), "client_data_json": b64(client), "attestation_object": b64(attestation)}
+
+    def get(self, options: dict, origin: str, *, flags: int = 0x05, **changes: object) -> dict[str, str]:
+        """`navigator.credentials.get`, in the form that a vote takes."""
+        client = self._client("webauthn.get", options["challenge"], origin, changes)
+        self.count += self.counts
+        data = self._data(options["rpId"], flags)
+        signature = self.sign(data + hashlib.sha256(client).digest())
+        parts = {"authenticator_data": data, "client_data_json": client, "signature": signature}
+        return {"credential_id": b64(self.id), **{name: b64(part) for name, part in parts.items()}}
+
+    def sign(self, message: bytes) -> bytes:
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        if isinstance(self.key, ec.EllipticCurvePrivateKey):
+            return self.key.sign(message, ec.ECDSA(SHA256()))
+        if isinstance(self.key, ed25519.Ed25519PrivateKey):
+            return self.key.sign(message)
+        return self.key.sign(message, padding.PKCS1v15(), SHA256())
+
+    @property
+    def spki(self) -> bytes:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        return self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def _client(self, kind: str, challenge: str, origin: str, changes: dict[str, object]) -> bytes:
+        client = {"type": kind, "challenge": challenge, "origin": origin, "crossOrigin": False, **changes}
+        return json.dumps({name: value for name, value in client.items() if value is not None}).encode()
+
+    def _data(self, rp: str, flags: int) -> bytes:
+        return hashlib.sha256(rp.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")
+
+    def _cose(self) -> dict[int, object]:
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+        public = self.key.public_key()
+        if isinstance(public, ec.EllipticCurvePublicKey):
+            numbers = public.public_numbers()
+            return {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
+        if isinstance(public, ed25519.Ed25519PublicKey):
+            return {1: 1, 3: -8, -1: 6, -2: public.public_bytes_raw()}
+        numbers = public.public_numbers()
+        return {1: 3, 3: -257, -1: numbers.n.to_bytes(256, "big"), -2: numbers.e.to_bytes(3, "big")}
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def authenticator() -> type[Authenticator]:
+    """Makes security keys: `authenticator("ed25519")`."""
+    return Authenticator

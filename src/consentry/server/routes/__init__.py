@@ -18,6 +18,7 @@ def endpoints() -> tuple[Endpoint, ...]:
         groups,
         health,
         ledger,
+        passkeys,
         people,
         policy,
         requests,
@@ -28,4 +29,4 @@ def endpoints() -> tuple[Endpoint, ...]:
     )
 
     parts = (actions, requests, grants, reviews, events, sessions, tokens, people, groups, agents)
-    return tuple(row for part in (*parts, policy, ledger, scan, health) for row in part.ENDPOINTS)
+    return tuple(row for part in (*parts, passkeys, policy, ledger, scan, health) for row in part.ENDPOINTS)

@@ -7,6 +7,7 @@ from consentry.consent import errors as gate
 from consentry.consent.model import Ballot, Request, RequestQuery
 from consentry.server.access import ANY_SESSION, PERSONS
 from consentry.server.endpoint import Call, Endpoint
+from consentry.server.routes.passkeys import step_up
 from consentry.server.views.requests import (
     Eligibility,
     PreviewView,
@@ -78,7 +79,12 @@ async def _detail(call: Call, request: Request) -> RequestDetail:
     ]
     fields = RequestView.fields(request, roster, await eligibility(call, request), services.origin)
     return RequestDetail.model_validate(
-        {**fields, "preview": PreviewView.of(preview), "similar": [one.id for one in earlier]}
+        {
+            **fields,
+            "preview": PreviewView.of(preview),
+            "similar": [one.id for one in earlier],
+            "passkey": await step_up(call, request),
+        }
     )
 
 
@@ -86,7 +92,7 @@ async def vote(call: Call, body: VoteBody) -> RequestDetail:
     services, session = call.services, call.session
     voter = session.voter("api")
     request = await services.visibility.require_request(session, call.path["request_id"])
-    ballot = Ballot(body.verdict, body.shown_digest, body.reason)
+    ballot = Ballot(body.verdict, body.shown_digest, body.reason, body.signed())
     voted = await services.gate.vote(request.id, voter, ballot)
     services.metrics.count("consentry_votes_total", verdict=body.verdict.value, channel="api")
     return await _detail(call, voted)
@@ -132,6 +138,7 @@ ENDPOINTS = (
             gate.UnknownRequest,
             gate.NotEligible,
             gate.AssuranceTooLow,
+            gate.PasskeyRejected,
             gate.StaleView,
             gate.AlreadyDecided,
             gate.AlreadyVoted,

@@ -7,9 +7,11 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from consentry.actions import Kind
-from consentry.consent.model import BallotVerdict, Delegation, Grant, PostReview, Request, Vote
+from consentry.consent.errors import PasskeyRejected
+from consentry.consent.model import BallotVerdict, Delegation, Grant, PostReview, Request, Signed, Vote
 from consentry.consent.preview import Preview
 from consentry.consent.states import GrantState, RequestState
+from consentry.ledger.passkey import AssertionInvalid
 from consentry.policy.model import Assurance, Roster
 from consentry.server.views.actions import ActionView, ObligationsView, ReasonView, party
 from consentry.server.views.base import (
@@ -26,6 +28,7 @@ from consentry.server.views.base import (
     time_or_none,
     time_text,
 )
+from consentry.server.views.passkeys import AssertionBody, StepUpView
 
 
 class RequestsQuery(Query):
@@ -156,6 +159,7 @@ class RequestDetail(RequestView):
 
     preview: PreviewView
     similar: list[str] = Field(description="ids of earlier requests of the same operation and resource")
+    passkey: StepUpView | None = Field(description="where an approval of the present stage is signed with a passkey")
 
 
 class RequestsPage(View):
@@ -171,6 +175,14 @@ class VoteBody(Body):
     verdict: Annotated[BallotVerdict, Field(strict=False)]
     shown_digest: Sha256
     reason: Words | None = None
+    assertion: AssertionBody | None = Field(default=None, description="a passkey's signature over exactly this vote")
+
+    def signed(self) -> Signed | None:
+        """The signature as the gate takes it. Raises `PasskeyRejected`."""
+        try:
+            return None if self.assertion is None else self.assertion.signed()
+        except AssertionInvalid as error:
+            raise PasskeyRejected(str(error)) from None
 
 
 class ReasonBody(Body):
