@@ -1,0 +1,117 @@
+"""Requests of a listener of its own, for one resource: aiohttp's server, without an application around it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from consentry.doors.http.errors import Ambiguous
+
+LONGEST_FIELD = 1 << 16
+WRITE_AT_ONCE = 1 << 16
+GRACE_S = 2.0
+Handle = Callable[["ListenerExchange"], Awaitable[None]]
+
+
+class ListenerExchange:
+    """See `doors.http.exchange.Exchange`. aiohttp cancels the task that serves it when the caller leaves."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self.request = request
+        message = request._message
+        self.method: str = message.method
+        self.target: str = message.path
+        self.raw_headers: Sequence[tuple[bytes, bytes]] = message.raw_headers
+        self.has_body = request.body_exists
+        self.started = False
+        self.events = False
+        self.answer: web.StreamResponse | None = None
+        self.was_cut = False
+
+    @property
+    def peer(self) -> str | None:
+        return self.request.remote
+
+    @property
+    def secure(self) -> bool:
+        return self.request.secure
+
+    async def body(self) -> AsyncIterator[bytes]:
+        try:
+            while piece := await self.request.content.readany():
+                yield piece
+        except HttpProcessingError:
+            raise Ambiguous("the body is not framed as it says") from None
+
+    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        self.started = True
+        answer = self.answer = web.StreamResponse(status=status, headers=headers)
+        content_type = answer.headers.get("content-type")
+        self.events = content_type is not None and content_type.startswith("text/event-stream")
+        if "server" not in answer.headers:
+            answer.headers["server"] = "consentry"
+        if content_type is None:  # else aiohttp would say that it is application/octet-stream
+            answer.headers["content-type"] = ""
+        await answer.prepare(self.request)
+
+    async def write(self, data: bytes) -> None:
+        assert self.answer is not None
+        if data:
+            await self.answer.write(data)
+
+    async def end(self) -> None:
+        assert self.answer is not None
+        await self.answer.write_eof()
+
+    def cut(self) -> None:
+        self.was_cut = True
+        if self.request.transport is not None:
+            self.request.transport.abort()
+
+
+class Listener:
+    """A server for one resource. `handle` answers everything."""
+
+    def __init__(self, handle: Handle, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        self._handle = handle
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it got."""
+        assert self._runner is not None
+        return int(self._runner.addresses[0][1])
+
+    async def start(self) -> None:
+        server = web.Server(
+            self._serve,
+            access_log=None,
+            handler_cancellation=True,
+            auto_decompress=False,
+            max_line_size=LONGEST_FIELD,
+            max_field_size=LONGEST_FIELD,
+            keepalive_timeout=75.0,
+            lingering_time=0,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=GRACE_S)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port, backlog=1024, ssl_context=self._tls).start()
+
+    async def close(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        exchange = ListenerExchange(request)
+        await self._handle(exchange)
+        if exchange.answer is None:
+            raise ConnectionResetError
+        if exchange.was_cut:
+            raise ConnectionResetError
+        return exchange.answer

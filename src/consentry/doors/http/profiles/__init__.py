@@ -1,0 +1,1 @@
+"""What the door knows of particular APIs: language models, Okta."""

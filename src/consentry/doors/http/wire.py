@@ -1,0 +1,354 @@
+"""HTTP on the wire: request lines and headers to one meaning, or to a refusal; which headers go on. No I/O.
+
+RFC 9110 and 9112, read strictly. What two readers could read differently is refused, never mended (threat H8): a door
+that cleans a request up judges another one than the upstream gets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from urllib.parse import parse_qsl, urlencode
+
+from consentry.doors.http.errors import Ambiguous, MethodRefused
+
+Headers = tuple[tuple[str, str], ...]
+"""Names in lower case, values as they were sent (ISO 8859-1), in their order."""
+
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+OVERRIDES = frozenset(
+    {
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-original-uri",
+        "x-override-url",
+    }
+)
+"""Headers by which some frameworks take another method or path than that of the request line."""
+SAID_OF_CALLERS = frozenset(
+    {
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-host",
+        "x-http-host-override",
+        "x-original-host",
+        "x-remote-user",
+        "x-authenticated-user",
+        "client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "fastly-client-ip",
+    }
+)
+"""What only a proxy may say of a caller: dropped, with everything that begins with `x-forwarded-`."""
+ONCE = frozenset(
+    {
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "content-type",
+        "content-encoding",
+        "authorization",
+        "expect",
+        "upgrade",
+        "range",
+        "x-api-key",
+        "api-key",
+    }
+)
+UNBOUND = frozenset(
+    {
+        "accept-encoding",
+        "accept-language",
+        "baggage",
+        "content-length",
+        "date",
+        "dnt",
+        "expect",
+        "host",
+        "idempotency-key",
+        "priority",
+        "request-id",
+        "sec-gpc",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-amzn-trace-id",
+        "x-correlation-id",
+        "x-request-id",
+    }
+)
+"""Headers that differ between repeats of the same call and do not change what it does; not part of the action."""
+NOT_GIVEN_BACK = HOP_BY_HOP | {
+    "alt-svc",
+    "clear-site-data",
+    "nel",
+    "public-key-pins",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "strict-transport-security",
+    "www-authenticate",
+}
+"""Headers of answers that speak for the upstream's host, which is not the one that the caller sees."""
+
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_TARGET = re.compile(r"/[!-~]*")
+_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK", "PRI"})
+_FORM_METHOD = re.compile(rb"(?:^|&)_method=|name=\"?_method\"?", re.IGNORECASE)
+_LONGEST_TARGET = 16_384
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request without its body, exactly as it came. `target` is what stands after the method, `/` first."""
+
+    method: str
+    target: str
+    headers: Headers
+
+    @cached_property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @cached_property
+    def query(self) -> str:
+        return self.target.partition("?")[2]
+
+    @cached_property
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """The query, decoded, in its order."""
+        return tuple(parse_qsl(self.query, keep_blank_values=True)) if self.query else ()
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header; those of `ONCE` have no other."""
+        return next((value for one, value in self.headers if one == name), None)
+
+    @property
+    def media(self) -> str:
+        """The media type of the body, without parameters."""
+        return media_type(self.header("content-type"))
+
+    @property
+    def is_websocket(self) -> bool:
+        return (self.header("upgrade") or "").lower() == "websocket"
+
+
+def media_type(header: str | None) -> str:
+    """`application/json` of `Application/JSON; charset=utf-8`."""
+    return (header or "").partition(";")[0].strip().lower()
+
+
+def read(method: str, target: str, raw: Iterable[tuple[bytes, bytes]], *, encoded_slash: bool = False) -> Head:
+    """A request's head, with one meaning. Raises `Ambiguous`, `MethodRefused`."""
+    if method in _REFUSED_METHODS or not _METHOD.fullmatch(method):
+        raise MethodRefused("this method does not go through a door")
+    check_target(target, encoded_slash)
+    headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw])
+    check_headers(headers)
+    return Head(method, target, headers)
+
+
+@lru_cache(maxsize=4096)
+def check_target(target: str, encoded_slash: bool) -> None:
+    """Refuse a target that is not in origin form, or whose path could be normalised into another.
+
+    Nothing is mended: the target goes on exactly as it came. Raises `Ambiguous`.
+    """
+    if not _TARGET.fullmatch(target) or "#" in target or len(target) > _LONGEST_TARGET:
+        raise Ambiguous("the request's target must be a path and perhaps a query, in visible ASCII")
+    path, _, query = target.partition("?")
+    segments(path, encoded_slash)
+    if any(name in ("_method", "_httpMethod") for name, _ in parse_qsl(query, keep_blank_values=True)):
+        raise Ambiguous("the query would override the method: send the method that you mean")
+
+
+@lru_cache(maxsize=4096)
+def segments(path: str, encoded_slash: bool) -> tuple[str, ...]:
+    """The path's segments, decoded once; a slash at the end makes none. Raises `Ambiguous`."""
+    if "\\" in path or ";" in path:
+        raise Ambiguous("the path holds `\\` or `;`, which servers read differently")
+    if _ESCAPE.search(path):
+        raise Ambiguous("the path holds a `%` that escapes nothing")
+    parts = path[1:].split("/")
+    if parts[-1] == "":
+        parts.pop()
+    return tuple(_segment(part, encoded_slash) for part in parts)
+
+
+def _segment(raw: str, encoded_slash: bool) -> str:
+    if not raw:
+        raise Ambiguous("the path holds `//`, which servers read differently")
+    data = re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), raw.encode("ascii"))
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Ambiguous("the path escapes bytes that are not UTF-8") from None
+    if text in (".", "..") or text.startswith(("..;", ".;")):
+        raise Ambiguous("the path holds `.` or `..`: send the path that you mean")
+    if _ESCAPED.search(text):
+        raise Ambiguous("the path is escaped twice: send the path that you mean")
+    if any(ord(one) < 0x20 or ord(one) == 0x7F for one in text) or "\\" in text or ";" in text:
+        raise Ambiguous("the path escapes a character that servers read differently")
+    if "/" in text and not encoded_slash:
+        raise Ambiguous("the path holds an escaped slash: allow it with `http.encoded_slash`, if the upstream needs it")
+    return text
+
+
+def check_headers(headers: Headers) -> None:
+    """Refuse framing that two readers could read differently, and headers that override. Raises `Ambiguous`."""
+    seen: set[str] = set()
+    for name, value in headers:
+        plain = name.replace("_", "-") if "_" in name else name
+        if not _plain_header(name):
+            raise Ambiguous("a header's name holds a character that it cannot")
+        if plain in OVERRIDES:
+            raise Ambiguous(f"`{plain}` would override the request line: send the method and path that you mean")
+        if plain != name and (plain in ONCE or plain in HOP_BY_HOP or plain in SAID_OF_CALLERS or _is_said(plain)):
+            raise Ambiguous(f"a header is spelled like `{plain}`, which servers take for it")
+        if plain in seen and plain in ONCE:
+            raise Ambiguous(f"the `{plain}` header is there twice")
+        seen.add(plain)
+        if "\r" in value or "\n" in value or "\0" in value:
+            raise Ambiguous(f"the `{plain}` header holds a line's end")
+    if "host" not in seen:
+        raise Ambiguous("the `host` header is missing")
+    if not seen.isdisjoint(_FRAMING):
+        _check_framing(dict(headers), seen)
+
+
+_FRAMING = frozenset({"content-length", "transfer-encoding", "upgrade", "expect"})
+
+
+@lru_cache(maxsize=2048)
+def _plain_header(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def _is_said(name: str) -> bool:
+    return name.startswith("x-forwarded")
+
+
+def _check_framing(headers: dict[str, str], seen: set[str]) -> None:
+    length = headers.get("content-length")
+    if length is not None and not (length.isascii() and length.isdecimal() and len(length) <= 18):
+        raise Ambiguous("`content-length` must be one decimal number")
+    coding = headers.get("transfer-encoding")
+    if coding is not None and coding.strip().lower() != "chunked":
+        raise Ambiguous("`transfer-encoding` must be `chunked`")
+    if coding is not None and length is not None:
+        raise Ambiguous("`content-length` and `transfer-encoding` cannot both say where the body ends")
+    if headers.get("upgrade", "websocket").lower() != "websocket":
+        raise Ambiguous("only an upgrade to `websocket` goes through a door")
+    if headers.get("expect", "100-continue").lower() != "100-continue":
+        raise Ambiguous("`expect` must be `100-continue`")
+
+
+# Which headers go on.
+
+
+def nominated(headers: Headers) -> frozenset[str]:
+    """What the `Connection` header says is for this connection only."""
+    found = [value for name, value in headers if name == "connection"]
+    return frozenset(part.strip().lower() for value in found for part in value.split(",")) if found else frozenset()
+
+
+def passed_on(head: Head, *, ours: frozenset[str], cookies: bool) -> Headers:
+    """The caller's headers as the upstream gets them, but for `Host` and framing.
+
+    Not among them: what belongs to the connection, what only proxies say, whatever the gate sets itself (`ours`, with
+    the caller's token), and cookies unless they may pass.
+    """
+    left_out = nominated(head.headers)
+    result = []
+    for name, value in head.headers:
+        if name in _NEVER or name in left_out or name in ours or name.startswith("x-forwarded"):
+            continue
+        if name == "cookie" and not cookies:
+            continue
+        if name == "prefer":
+            value = _prefer(value)
+            if not value:
+                continue
+        result.append((name, value))
+    return tuple(result)
+
+
+_NEVER = HOP_BY_HOP | SAID_OF_CALLERS | {"host", "content-length", "expect"}
+
+
+def _prefer(value: str) -> str:
+    """What is left of a `Prefer` header (RFC 7240) without the preferences that the door itself answers."""
+    kept = [part.strip() for part in value.split(",") if preference(part) not in ("respond-async", "wait")]
+    return ", ".join(kept)
+
+
+def preference(part: str) -> str:
+    return part.partition(";")[0].partition("=")[0].strip().lower()
+
+
+def wants_async(head: Head) -> bool:
+    """Whether the caller rather comes back than waits (RFC 7240, section 4.1)."""
+    prefer = [value for name, value in head.headers if name == "prefer"]
+    return any(preference(part) == "respond-async" for value in prefer for part in value.split(","))
+
+
+def bound(headers: Headers, unbound: frozenset[str]) -> dict[str, str]:
+    """Of the headers that go on, those that are part of the action. Several of one name are joined by their order."""
+    result: dict[str, str] = {}
+    for name, value in headers:
+        if name in UNBOUND or name in unbound or name.startswith("x-stainless-"):
+            continue
+        result[name] = f"{result[name]}, {value}" if name in result else value
+    return result
+
+
+def given_back(headers: Iterable[tuple[bytes, bytes]], *, cookies: bool) -> list[tuple[str, str]]:
+    """An upstream's headers as the caller gets them."""
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+    left_out = nominated(tuple((name.lower(), value) for name, value in pairs))
+    result = []
+    for name, value in pairs:
+        lower = name.lower()
+        if lower in NOT_GIVEN_BACK or lower in left_out:
+            continue
+        if lower == "set-cookie" and (not cookies or "consentry" in value.partition("=")[0].lower()):
+            continue
+        result.append((lower, value))
+    return result
+
+
+def check_form(head: Head, body: bytes) -> None:
+    """Refuse a form that overrides the method, as some frameworks take it. Raises `Ambiguous`."""
+    if head.media in ("application/x-www-form-urlencoded", "multipart/form-data") and _FORM_METHOD.search(body):
+        raise Ambiguous("the form would override the method: send the method that you mean")
+
+
+def with_query(target: str, extra: tuple[tuple[str, str], ...]) -> str:
+    """The target with the gate's own parameters behind it."""
+    if not extra:
+        return target
+    return f"{target}{'&' if '?' in target else '?'}{urlencode(extra)}"
