@@ -66,6 +66,10 @@ class Passkeys:
         """A person's passkeys, oldest first."""
         return await self._store.read(lambda tx: tuple(passkey_of(row) for row in of_person(tx, person)))
 
+    async def fresh(self, session: Session) -> bool:
+        """Whether a passkey may be registered in this session still."""
+        return await self._store.read(lambda tx: _is_fresh(tx, session.id))
+
     async def begin(self, session: Session) -> Options:
         """What to ask the browser for. Raises `SessionNotFresh`, `PasskeyUnavailable`, `NotAllowed`."""
         site, who, challenge = self.site, session.voter("web"), secrets.token_bytes(32)
@@ -152,9 +156,13 @@ class _Made:
     synced: bool
 
 
-def _require_fresh(tx: Tx, session: str) -> None:
+def _is_fresh(tx: Tx, session: str) -> bool:
     row = find_session(tx, session)
-    if row is None or tx.now_ms - row.created_at > FRESH_MS:
+    return row is not None and tx.now_ms - row.created_at <= FRESH_MS
+
+
+def _require_fresh(tx: Tx, session: str) -> None:
+    if not _is_fresh(tx, session):
         raise SessionNotFresh(
             f"registering a passkey takes a session of the last {FRESH_MS // 60_000} minutes: sign out, sign in, and"
             " come back here"

@@ -32,6 +32,8 @@ _PATHS = {
     "person": '<circle cx="8" cy="5" r="2.75"/><path d="M2.75 14c0-2.9 2.3-4.75 5.25-4.75s5.25 1.85 5.25 4.75"/>',
     "service": '<rect x="2.5" y="2.5" width="11" height="4.5" rx="1.25"/>'
     '<rect x="2.5" y="9" width="11" height="4.5" rx="1.25"/><path d="M5 4.75h.01M5 11.25h.01"/>',
+    "lock": '<rect x="3" y="7" width="10" height="7" rx="1.5"/>'
+    '<path d="M5.25 7V5a2.75 2.75 0 0 1 5.5 0v2M8 9.75v1.5"/>',
     "plus": '<path d="M8 3v10M3 8h10"/>',
 }
 

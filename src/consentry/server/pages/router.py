@@ -14,6 +14,7 @@ from consentry.server.pages.routes import (
     history,
     inbox,
     ledger,
+    passkeys,
     people,
     policies,
     reviews,
@@ -42,7 +43,7 @@ async def nowhere(path: str) -> Response:
 def pages() -> APIRouter:
     """The router of the web inbox: `/`, and everything that a person opens from there."""
     router = APIRouter()
-    rooms = (sign_in, inbox, history, action, grants, delegations, reviews, policies, people, ledger)
+    rooms = (sign_in, inbox, history, action, grants, delegations, passkeys, reviews, policies, people, ledger)
     for each in (_static, *(room.router for room in rooms), _rest):
         router.include_router(each)
     return router

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
 from starlette.responses import Response
 
@@ -30,6 +32,9 @@ from consentry.server.views.passkeys import (
 )
 from consentry.server.views.requests import ReasonBody
 
+if TYPE_CHECKING:
+    from consentry.server.services import Services
+
 
 async def every(call: Call) -> PasskeysPage:
     found = await call.services.passkeys.of(call.session.subject)
@@ -57,16 +62,16 @@ async def challenge(call: Call, body: ChallengeBody) -> OptionsView:
     return _options(await call.services.passkeys.ask(call.session, request, body.verdict, body.shown_digest))
 
 
-async def step_up(call: Call, request: Request) -> StepUpView | None:
-    """What the caller must know before they approve in the present stage; `None` where it asks for no passkey."""
+async def step_up(services: Services, person: str, request: Request) -> StepUpView | None:
+    """What a person must know before they approve in the present stage; `None` where it asks for no passkey."""
     if request.obligations.stages[request.stage].assurance is not Assurance.PASSKEY:
         return None
-    passkeys = call.services.passkeys
+    passkeys = services.passkeys
     try:
         rp = passkeys.site.rp
     except PasskeyUnavailable as error:
         return StepUpView(usable=0, text=str(error))
-    held = [one for one in await passkeys.of(call.session.subject) if one.rp == rp]
+    held = [one for one in await passkeys.of(person) if one.rp == rp]
     usable = sum(1 for one in held if one.created_at_ms < request.opened_at_ms)
     return StepUpView(usable=usable, text=None if usable else why_none(bool(held)))
 

@@ -83,7 +83,7 @@ async def _detail(call: Call, request: Request) -> RequestDetail:
             **fields,
             "preview": PreviewView.of(preview),
             "similar": [one.id for one in earlier],
-            "passkey": await step_up(call, request),
+            "passkey": await step_up(services, call.session.subject, request),
         }
     )
 
