@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "consent": frozenset({"actions", "policy", "ledger", "store"}),
     "identity": frozenset({"actions", "policy", "ledger", "store", "consent"}),
     "doors": frozenset({"actions", "policy", "consent", "identity", "sanitize"}),
-    "channels": frozenset({"actions", "policy", "consent", "identity"}),
+    "channels": frozenset({"actions", "policy", "store", "consent", "identity"}),
     "evidence": frozenset({"actions", "policy", "ledger", "store", "consent", "identity"}),
     "client": frozenset({"actions", "server"}),
     "demo": frozenset({"actions", "client", "ledger", "sanitize", "server", "identity"}),

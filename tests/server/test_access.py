@@ -139,6 +139,8 @@ def test_open_routes_are_these_and_no_others() -> None:
         "GET /ledger/checkpoint",
         "GET /ledger/key",
         "GET /ledger/tile/{path:path}",
+        "POST /channels/slack/interactions",  # refused unless Slack signed it: tests/channels
+        "POST /channels/slack/commands",
     }
 
 

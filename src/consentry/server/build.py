@@ -11,6 +11,7 @@ from consentry.consent.gate import Gate
 from consentry.consent.settings import GateSettings
 from consentry.identity.passkeys import Passkeys
 from consentry.policy.model import Resource
+from consentry.server.channels import open_channels, targets
 from consentry.server.hub import Hub
 from consentry.server.looking import Lens
 from consentry.server.metrics import Metrics
@@ -32,7 +33,7 @@ def gate_settings(settings: Settings, clock_offset_ms: Callable[[], int] = lambd
         keeper=_file(settings.ledger.keeper, "ledger.keeper"),
         policy_dir=settings.policy.dir,
         resources={name: Resource(name, one.kind, dict(one.labels)) for name, one in settings.resources.items()},
-        targets=tuple(target_of(hook) for hook in settings.webhooks),
+        targets=(*(target_of(hook) for hook in settings.webhooks), *targets(settings)),
         lease_ms=settings.limits.lease,
     )
 
@@ -53,6 +54,7 @@ async def open_services(
         address = origin or settings.origin
         directory = open_directory(settings, gate.store)
         sign_in = open_sign_in(settings, gate.store, directory, address)
+        metrics = Metrics()
         try:
             yield Services(
                 gate=gate,
@@ -60,11 +62,12 @@ async def open_services(
                 sign_in=sign_in,
                 settings=settings,
                 lens=Lens(settings.sanitize, settings.resources),
-                metrics=Metrics(),
+                metrics=metrics,
                 attempts=Attempts(settings.identity.attempts),
                 hub=Hub(gate),
                 visibility=Visibility(gate),
                 passkeys=Passkeys(gate.store, lambda: address),
+                channels=open_channels(settings, gate, metrics, address),
                 origin=address,
             )
         finally:

@@ -79,6 +79,8 @@ class Endpoint:
     form: bool = False
     """Whether the body may also be form-encoded (RFC 8693)."""
     body_optional: bool = False
+    raw: int = 0
+    """With a number, the handler gets the body as it came, at most so many bytes: for callbacks that are signed."""
     errors: tuple[type[ConsentryError], ...] = field(default=())
 
 
@@ -89,6 +91,8 @@ async def answer(endpoint: Endpoint, call: Call, receive: Receive, send: Send) -
         result = await endpoint.handler(call, body)
     elif endpoint.query is not None:
         result = await endpoint.handler(call, _query(endpoint.query, call.scope))
+    elif endpoint.raw:
+        result = await endpoint.handler(call, await read(receive, call.scope, endpoint.raw))
     else:
         result = await endpoint.handler(call)
     if isinstance(result, Response):

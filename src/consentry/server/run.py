@@ -114,6 +114,7 @@ async def serve(
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             beside = [asyncio.create_task(deliverer.run()), asyncio.create_task(server.stop_with(services))]
             beside.append(asyncio.create_task(warm(services)))
+            beside.append(asyncio.create_task(services.channels.run()))
             try:
                 await asyncio.wait(
                     {serving, asyncio.ensure_future(server.ready.wait())}, return_when=asyncio.FIRST_COMPLETED

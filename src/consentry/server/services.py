@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from consentry.identity.directory import Directory
     from consentry.identity.oidc_sign_in import SignIn
     from consentry.identity.passkeys import Passkeys
+    from consentry.server.channels import Channels
     from consentry.server.hub import Hub
     from consentry.server.looking import Lens
     from consentry.server.metrics import Metrics
@@ -33,6 +34,7 @@ class Services:
     hub: Hub
     visibility: Visibility
     passkeys: Passkeys
+    channels: Channels
     origin: str
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server is about to stop: waiting callers and streams end at once and come back later."""

@@ -25,8 +25,10 @@ def endpoints() -> tuple[Endpoint, ...]:
         reviews,
         scan,
         sessions,
+        sign_in,
+        slack,
         tokens,
     )
 
-    parts = (actions, requests, grants, reviews, events, sessions, tokens, people, groups, agents)
-    return tuple(row for part in (*parts, passkeys, policy, ledger, scan, health) for row in part.ENDPOINTS)
+    parts = (actions, requests, grants, reviews, events, sessions, sign_in, tokens, people, groups, agents)
+    return tuple(row for part in (*parts, passkeys, policy, ledger, scan, health, slack) for row in part.ENDPOINTS)

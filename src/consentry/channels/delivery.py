@@ -1,0 +1,329 @@
+"""Messages that are wanted, sent: in order within each thread, once as far as the provider lets us know, and slowly.
+
+A message belongs to whichever replica moves its next attempt on first. Before a first sending begins, the row says so:
+after a crash or a lost answer the sender looks for the message before it sends it again. How often a place may be
+written to is a row too (`channel_lanes`), so the limits hold over all replicas, by the database's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import and_, func, or_, select, update
+
+from consentry.channels import planning
+from consentry.channels.card import build
+from consentry.channels.model import (
+    Mask,
+    NoteKind,
+    Outgoing,
+    Posted,
+    RateLimited,
+    Remark,
+    Role,
+    Route,
+    Sender,
+    SendFailed,
+)
+from consentry.channels.rows import insert_missing
+from consentry.consent.model import Request
+from consentry.consent.preview import Preview
+from consentry.consent.reading import preview as load_preview
+from consentry.consent.roster import Directory
+from consentry.consent.rows import load_request
+from consentry.consent.states import RequestState
+from consentry.errors import ConsentryError
+from consentry.policy.model import Roster
+from consentry.store import Store, Tx, tables
+from consentry.store.tx import Row
+
+if TYPE_CHECKING:
+    from consentry.store.store import News
+
+LEASE_MS = 60_000
+BATCH = 200
+MAX_ATTEMPTS = 1_500
+"""About a day of a try a minute."""
+FIRST_DELAY_MS = 500
+MAX_DELAY_MS = 60_000
+IDLE_MS = 2_000
+WHOLE = "*"
+"""The lane that holds a whole provider back."""
+
+_M, _N, _L = tables.channel_messages.c, tables.channel_notes.c, tables.channel_lanes.c
+log = logging.getLogger("consentry.channels")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One step for one message: its first sending, an update, or a note beneath it. `lease` is how it was taken."""
+
+    id: str
+    request_id: str
+    target: str
+    role: Role
+    posted: Posted | None
+    version: int
+    attempts: int
+    lease: int
+    again: bool
+    note: tuple[str, NoteKind] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """A request as it stands, with all that its card is made from. `version` is how much there is to tell of it."""
+
+    request: Request
+    preview: Preview
+    roster: Roster
+    version: int
+
+
+def delay_ms(attempts: int, chance: float) -> int:
+    """How long to wait after so many attempts: doubling, at most a minute, spread by `chance` in 0…1."""
+    full = min(MAX_DELAY_MS, FIRST_DELAY_MS << min(attempts, 16))
+    return int(full * (0.5 + 0.5 * chance))
+
+
+class Deliverer:
+    """Plans and sends for one channel, for as long as it runs."""
+
+    def __init__(
+        self, store: Store, route: Route, sender: Sender, mask: Mask, origin: str, directory: Directory | None = None
+    ) -> None:
+        self._store = store
+        self._route = route
+        self._sender = sender
+        self._mask = mask
+        self._origin = origin
+        self._directory = directory or Directory()
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Deliver until cancelled. A provider that is down delays, and loses nothing."""
+        stop = self._store.listen(self._hear)
+        try:
+            async with self._sender:
+                while True:
+                    self._news.clear()
+                    try:
+                        done = await self.round()
+                        wait = 0 if done else await self._store.read(self._until_due)
+                    except ConsentryError as error:
+                        log.warning("channel_waiting", extra={"code": error.code})
+                        wait = IDLE_MS
+                    if wait:
+                        await self._pause(wait)
+        finally:
+            stop()
+
+    def _hear(self, _news: News) -> None:
+        self._news.set()
+
+    async def _pause(self, wait_ms: int) -> None:
+        """Until something is committed, or the next message is due."""
+        try:
+            await asyncio.wait_for(self._news.wait(), wait_ms / 1000)
+        except TimeoutError:
+            return
+
+    async def round(self) -> int:
+        """Plan what is new and do one step for each message that is due; how many things were done."""
+        planned = 0
+        if await self._store.read(lambda tx: planning.due(tx, self._route.channel)):
+            planned = await self._store.write(lambda tx: planning.plan(tx, self._route, self._directory))
+        if not await self._store.read(lambda tx: bool(self._due(tx))):
+            return planned
+        jobs = await self._store.write(self._take)
+        await asyncio.gather(*(self._do(job) for job in jobs))
+        return planned + len(jobs)
+
+    def _due(self, tx: Tx) -> list[tuple[str, str]]:
+        """The (message, lane) pairs that may be written now, one a lane, those that wait longest first."""
+        if self._held_until(tx) > tx.now_ms:
+            return []
+        lanes = tables.channel_messages.outerjoin(
+            tables.channel_lanes, and_(_L.channel == _M.channel, _L.lane == _M.target)
+        )
+        query = (
+            select(_M.id, _M.target)
+            .select_from(lanes)
+            .where(
+                _M.channel == self._route.channel,
+                _M.next_at <= tx.now_ms,
+                or_(_L.next_at.is_(None), _L.next_at <= tx.now_ms),
+            )
+            .order_by(_M.next_at, _M.id)
+            .limit(BATCH)
+        )
+        found = [(str(row.id), str(row.target)) for row in tx.execute(query).all()]
+        if not self._sender.gap_ms:
+            return found
+        by_lane: dict[str, str] = {}
+        for message_id, lane in found:
+            by_lane.setdefault(lane, message_id)
+        return [(message_id, lane) for lane, message_id in by_lane.items()]
+
+    def _held_until(self, tx: Tx) -> int:
+        held = select(_L.next_at).where(_L.channel == self._route.channel, _L.lane == WHOLE)
+        return cast("int | None", tx.execute(held).scalar_one_or_none()) or 0
+
+    def _until_due(self, tx: Tx) -> int:
+        """How long nothing will be due, in milliseconds."""
+        lanes = tables.channel_messages.outerjoin(
+            tables.channel_lanes, and_(_L.channel == _M.channel, _L.lane == _M.target)
+        )
+        least = func.min(func.coalesce(_later(tx, _M.next_at, _L.next_at), _M.next_at))
+        found = tx.execute(select(least).select_from(lanes).where(
+            _M.channel == self._route.channel, _M.next_at.is_not(None)
+        )).scalar_one_or_none()  # fmt: skip
+        if not isinstance(found, int):
+            return IDLE_MS
+        return max(5, min(IDLE_MS, max(found, self._held_until(tx)) - tx.now_ms))
+
+    def _take(self, tx: Tx) -> list[Job]:
+        jobs = []
+        for message_id, lane in self._due(tx):
+            if self._sender.gap_ms and not self._enter(tx, lane):
+                continue
+            job = self._lease(tx, message_id)
+            if job is not None:
+                jobs.append(job)
+        return jobs
+
+    def _enter(self, tx: Tx, lane: str) -> bool:
+        """Take the next turn of a lane. INVARIANT: one turn is taken by one replica, whoever else tries."""
+        until = tx.now_ms + self._sender.gap_ms
+        if insert_missing(tx, tables.channel_lanes, self._lane(lane, until)):
+            return True
+        mine = _L.channel == self._route.channel, _L.lane == lane, _L.next_at <= tx.now_ms
+        return tx.execute(update(tables.channel_lanes).where(*mine).values(next_at=until)).rowcount == 1
+
+    def _lane(self, lane: str, next_at: int) -> Row:
+        return {"channel": self._route.channel, "lane": lane, "next_at": next_at}
+
+    def _lease(self, tx: Tx, message_id: str) -> Job | None:
+        row = tx.execute(select(tables.channel_messages).where(_M.id == message_id)).one()
+        posted = None if row.provider_id is None else Posted(row.address, row.provider_id)
+        lease = tx.now_ms + LEASE_MS
+        values: dict[str, object] = {"next_at": lease, "attempts": row.attempts + 1}
+        if posted is None:
+            values["tried"] = True
+        taken = tx.execute(
+            update(tables.channel_messages).where(_M.id == row.id, _M.next_at == row.next_at).values(**values)
+        )
+        if taken.rowcount != 1:
+            return None
+        note = None
+        again = bool(row.tried)
+        if posted is not None and row.sent >= row.wanted:
+            note, again = _first_note(tx, row.id)
+        return Job(
+            row.id, row.request_id, row.target, Role(row.role), posted, row.wanted, row.attempts + 1, lease, again, note
+        )
+
+    async def _do(self, job: Job) -> None:
+        """One step and what came of it."""
+        posted, provider_note = job.posted, None
+        failed: SendFailed | None = None
+        try:
+            now = await self._store.read(lambda tx: self._now(tx, job))
+            job = replace(job, version=now.version)
+            posted, provider_note = await self._send(job, now)
+        except SendFailed as error:
+            failed = error
+        except ConsentryError as error:
+            failed = SendFailed(str(error))
+        await self._store.write(lambda tx: self._settle(tx, job, posted, provider_note, failed))
+        if failed is not None and not isinstance(failed, RateLimited):
+            log.warning("channel_send_failed", extra={"code": failed.code, "id": job.id, "attempts": job.attempts})
+
+    async def _send(self, job: Job, now: Now) -> tuple[Posted | None, str | None]:
+        if job.note is not None and _is_over(job.note[1], now.request):
+            return job.posted, None
+        card = await asyncio.to_thread(build, now.request, now.preview, now.roster, self._mask, self._origin)
+        message = Outgoing(job.id, job.target, job.role, card, job.again)
+        if job.posted is None:
+            return await self._sender.post(message), None
+        if job.note is not None:
+            return job.posted, await self._sender.note(job.posted, Remark(*job.note, message, job.again))
+        await self._sender.update(job.posted, message)
+        return job.posted, None
+
+    def _now(self, tx: Tx, job: Job) -> Now:
+        wanted = cast(int, tx.execute(select(_M.wanted).where(_M.id == job.id)).scalar_one())
+        version = job.version if job.note is not None else wanted
+        request, preview = load_request(tx, job.request_id), load_preview(tx, job.request_id)
+        return Now(request, preview, self._directory.current(tx), version)
+
+    def _settle(
+        self, tx: Tx, job: Job, posted: Posted | None, provider_note: str | None, failed: SendFailed | None
+    ) -> None:
+        if failed is None:
+            self._sent(tx, job, posted, provider_note)
+        else:
+            self._failed(tx, job, failed)
+
+    def _sent(self, tx: Tx, job: Job, posted: Posted | None, provider_note: str | None) -> None:
+        if job.note is not None:
+            done = {"done_at": tx.now_ms, "provider_id": provider_note}
+            tx.execute(update(tables.channel_notes).where(_N.id == job.note[0]).values(**done))
+        row = tx.execute(select(_M.wanted, _M.next_at).where(_M.id == job.id).with_for_update()).one()
+        more = row.wanted > job.version or _first_note(tx, job.id, mark=False)[0] is not None
+        values: dict[str, object] = {"sent": job.version, "tried": False, "attempts": 0, "last_error": None}
+        if posted is not None:
+            values |= {"address": posted.address, "provider_id": posted.provider_id}
+        if row.next_at == job.lease:  # else the lease ran out, and somebody else has the message by now
+            values["next_at"] = tx.now_ms if more else None
+        tx.execute(update(tables.channel_messages).where(_M.id == job.id).values(**values))
+
+    def _failed(self, tx: Tx, job: Job, failed: SendFailed) -> None:
+        values: dict[str, object] = {"last_error": str(failed)[:500]}
+        if isinstance(failed, RateLimited):
+            wait = failed.wait_ms
+            values["attempts"] = job.attempts - 1
+            self._hold(tx, wait)
+        else:
+            wait = delay_ms(job.attempts, random.random())  # noqa: S311 (spreads load)
+        values["next_at"] = tx.now_ms + wait if job.attempts < MAX_ATTEMPTS else None
+        if job.posted is None:
+            values["tried"] = job.again or failed.ambiguous
+        elif job.note is not None:
+            tried = job.again or failed.ambiguous
+            tx.execute(update(tables.channel_notes).where(_N.id == job.note[0]).values(tried=tried))
+        mine = _M.id == job.id, _M.next_at == job.lease
+        tx.execute(update(tables.channel_messages).where(*mine).values(**values))
+
+    def _hold(self, tx: Tx, wait_ms: int) -> None:
+        """Nobody writes to the provider for a while."""
+        until = tx.now_ms + wait_ms
+        insert_missing(tx, tables.channel_lanes, self._lane(WHOLE, until))
+        mine = _L.channel == self._route.channel, _L.lane == WHOLE, _L.next_at < until
+        tx.execute(update(tables.channel_lanes).where(*mine).values(next_at=until))
+
+
+def _first_note(tx: Tx, message_id: str, *, mark: bool = True) -> tuple[tuple[str, NoteKind] | None, bool]:
+    """The oldest note that is not written yet, and whether it was tried before. With `mark`, it is tried now."""
+    query = select(_N.id, _N.kind, _N.tried).where(_N.message_id == message_id, _N.done_at.is_(None))
+    row = tx.execute(query.order_by(_N.at, _N.id).limit(1)).one_or_none()
+    if row is None:
+        return None, False
+    if mark:
+        tx.execute(update(tables.channel_notes).where(_N.id == row.id).values(tried=True))
+    return (str(row.id), NoteKind(row.kind)), bool(row.tried)
+
+
+def _is_over(kind: NoteKind, request: Request) -> bool:
+    """Whether a note has nothing to say any more: nobody is reminded of what is decided."""
+    return kind is not NoteKind.UNKNOWN and request.state is not RequestState.PENDING
+
+
+def _later(tx: Tx, one: object, other: object) -> object:
+    """The later of two times in SQL, null where either is."""
+    name = "max" if tx.dialect == "sqlite" else "greatest"
+    return getattr(func, name)(one, other)

@@ -1,0 +1,26 @@
+"""Who gets an e-mail about a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from consentry.consent.model import Request
+from consentry.policy.model import Roster
+from consentry.store import Tx
+
+PERSON = "person:"
+"""A target is a person, whose address is looked up when the e-mail is sent."""
+
+
+class EmailRoute:
+    """Everybody who may decide, and those who asked."""
+
+    channel = "email"
+    editable = False
+
+    def reviewers(self, tx: Tx, request: Request, roster: Roster, persons: frozenset[str]) -> Sequence[str]:
+        return [PERSON + person for person in sorted(persons)]
+
+    def requesters(self, tx: Tx, request: Request, roster: Roster) -> Sequence[str]:
+        persons = {roster.canonical(person) for person in request.action.actor.persons()}
+        return [PERSON + person for person in sorted(persons)]

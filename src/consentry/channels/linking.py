@@ -1,0 +1,157 @@
+"""Who a chat user is: a person links them to themselves by signing in on both sides, once (threats D2, D3).
+
+The chat side is a callback that the provider signed; it names the user by an immutable pair (`issuer`, `subject`).
+The web side is a session, and an explicit press of a button. The one-time link joins the two; looking at it does
+nothing (threat D5). Display names and addresses that the provider tells are never believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+
+from consentry.actions import new_id
+from consentry.channels.rows import insert_missing
+from consentry.errors import ConsentryError, NotFound
+from consentry.identity import rows
+from consentry.identity.errors import IdentityTaken, UnknownIdentity
+from consentry.identity.model import Identity
+from consentry.policy.model import Person
+from consentry.store import Tx, tables
+from consentry.store.record import record
+
+VALID_MS = 600_000
+_I, _K = tables.identities.c, tables.channel_links.c
+
+
+class UnknownLink(NotFound):
+    """The one-time link is unknown, used or too old."""
+
+    code = "unknown_link"
+
+
+class NotLinked(ConsentryError):
+    """Nobody who is active has linked this chat user."""
+
+    code = "not_linked"
+    status = 403
+
+
+@dataclass(frozen=True, slots=True)
+class ChatUser:
+    """A user of a chat service by the pair that never changes: the team or tenant, and the user in it."""
+
+    channel: str
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The active person behind a chat user, and the id of the link between them."""
+
+    person: Person
+    identity: str
+
+
+def mint() -> str:
+    """A one-time token of 256 random bits, fit for an address."""
+    return secrets.token_urlsafe(32)
+
+
+def offer(tx: Tx, user: ChatUser, token: str) -> None:
+    """Keep a one-time link for a chat user, who asked for it by a signed callback."""
+    insert_missing(
+        tx,
+        tables.channel_links,
+        {
+            "hash": _hash(token),
+            "channel": user.channel,
+            "issuer": user.issuer,
+            "subject": user.subject,
+            "expires_at": tx.now_ms + VALID_MS,
+            "used_at": None,
+        },
+    )
+    tx.execute(delete(tables.channel_links).where(_K.expires_at < tx.now_ms - 24 * 3_600_000))
+
+
+def look(tx: Tx, token: str) -> ChatUser:
+    """Whom a one-time link is about; changes nothing. Raises `UnknownLink`."""
+    row = tx.execute(select(tables.channel_links).where(_K.hash == _hash(token))).one_or_none()
+    if row is None or row.used_at is not None or tx.now_ms >= row.expires_at:
+        raise UnknownLink("this link is unknown, used or too old: ask for another in the chat")
+    return ChatUser(row.channel, row.issuer, row.subject)
+
+
+def confirm(tx: Tx, token: str, person_id: str) -> Identity:
+    """Use up a link: the chat user is this signed-in person from now on. Raises `UnknownLink`, `IdentityTaken`."""
+    tx.roster_changed()
+    user = look(tx, token)
+    used = update(tables.channel_links).where(_K.hash == _hash(token), _K.used_at.is_(None))
+    if tx.execute(used.values(used_at=tx.now_ms)).rowcount != 1:
+        raise UnknownLink("this link was used a moment ago")
+    person = rows.canonical_person(tx, person_id)
+    found = _find(tx, user)
+    if found is not None:
+        if rows.canonical_person(tx, found.person).id != person.id:
+            raise IdentityTaken("this chat user is linked to another person: unlink them there first")
+        return found
+    identity = Identity(new_id("idn"), person.id, user.channel, user.issuer, user.subject, tx.now_ms)
+    tx.execute(
+        tables.identities.insert().values(
+            id=identity.id,
+            person_id=person.id,
+            kind=identity.kind,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            linked_at=identity.linked_at_ms,
+        )
+    )
+    record(
+        tx,
+        "person.linked",
+        {"person": person.id, "by": person.id, "channel": user.channel},
+        sealed={"identity": f"{user.channel}|{user.issuer}|{user.subject}"},
+    )
+    return identity
+
+
+def unlink(tx: Tx, person_id: str, identity_id: str) -> Identity:
+    """A person takes a chat user from themselves. Raises `UnknownIdentity`."""
+    tx.roster_changed()
+    person = rows.canonical_person(tx, person_id)
+    row = tx.execute(select(tables.identities).where(_I.id == identity_id)).one_or_none()
+    if row is None or rows.canonical_person(tx, row.person_id).id != person.id:
+        raise UnknownIdentity("there is no such linked identity")
+    tx.execute(tables.identities.delete().where(_I.id == identity_id))
+    record(
+        tx,
+        "person.unlinked",
+        {"person": person.id, "by": person.id, "channel": row.kind},
+        sealed={"identity": f"{row.kind}|{row.issuer}|{row.subject}"},
+    )
+    return Identity(row.id, person.id, row.kind, row.issuer, row.subject, row.linked_at)
+
+
+def who(tx: Tx, user: ChatUser) -> Linked:
+    """The person behind a chat user. Raises `NotLinked`, for a disabled person too."""
+    found = _find(tx, user)
+    person = None if found is None else rows.canonical_person(tx, found.person)
+    if found is None or person is None or not person.active:
+        raise NotLinked("nobody has linked this account to a person of Consentry: type `/consentry link` first")
+    return Linked(person, found.id)
+
+
+def _find(tx: Tx, user: ChatUser) -> Identity | None:
+    row = tx.execute(
+        select(tables.identities).where(_I.kind == user.channel, _I.issuer == user.issuer, _I.subject == user.subject)
+    ).one_or_none()
+    return None if row is None else Identity(row.id, row.person_id, row.kind, row.issuer, row.subject, row.linked_at)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,93 @@
+"""Slack's Web API, with its failures in our words: what surely did not happen, and what may have.
+
+https://docs.slack.dev/apis/web-api/rate-limits
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+import aiohttp
+
+from consentry.channels.model import RateLimited, SendFailed
+from consentry.channels.slack.config import SlackConfig
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_client import AsyncWebClient
+
+TIMEOUT_S = 10
+_UNSURE = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
+"""Errors after which Slack may have done it all the same."""
+
+
+class SlackApi:
+    """One workspace's API. Use it as a context."""
+
+    def __init__(self, config: SlackConfig) -> None:
+        self._config = config
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def client(self, token: str | None = None) -> AsyncWebClient:
+        """Slack's own client. It retries nothing: what may be sent twice is decided by the delivery."""
+        from slack_sdk.web.async_client import AsyncWebClient
+
+        return AsyncWebClient(
+            token=token, base_url=self._config.api_url, timeout=TIMEOUT_S, session=self._session, retry_handlers=[]
+        )
+
+    async def call(self, method: str, **arguments: object) -> dict[str, object]:
+        """One call as the bot. Raises `SendFailed`, `RateLimited`."""
+        return await self._call(method, arguments, reads=False)
+
+    async def read(self, method: str, **arguments: object) -> dict[str, object]:
+        """One call of a method that only reads; those take no JSON. Raises `SendFailed`, `RateLimited`."""
+        return await self._call(method, arguments, reads=True)
+
+    async def _call(self, method: str, arguments: dict[str, object], *, reads: bool) -> dict[str, object]:
+        from slack_sdk.errors import SlackApiError, SlackClientError
+
+        client = self.client(self._config.bot_token())
+        try:
+            if reads:
+                answer = await client.api_call(method, http_verb="GET", params=arguments)
+            else:
+                answer = await client.api_call(method, json=arguments)
+        except SlackApiError as error:
+            raise _refused(method, error) from None
+        except aiohttp.ClientConnectorError:
+            raise SendFailed(f"Slack cannot be reached for `{method}`") from None
+        except (TimeoutError, aiohttp.ClientError, SlackClientError, OSError, ValueError) as error:
+            raise SendFailed(f"`{method}` was lost: {type(error).__name__}", ambiguous=True) from None
+        return cast("dict[str, object]", answer.data)
+
+
+def _refused(method: str, error: Exception) -> SendFailed:
+    """What Slack answered, without anything that was sent."""
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", 0)
+    data = getattr(response, "data", None)
+    if status == 429:
+        return RateLimited(_wait_ms(getattr(response, "headers", {})))
+    code = data.get("error") if isinstance(data, dict) else None
+    name = code if isinstance(code, str) and code.replace("_", "").isalnum() else f"status {status}"
+    if name == "ratelimited":
+        return RateLimited(_wait_ms(getattr(response, "headers", {})))
+    return SendFailed(f"Slack refused `{method}`: `{name}`", ambiguous=name in _UNSURE or status >= 500)
+
+
+def _wait_ms(headers: object) -> int:
+    """`Retry-After` in seconds, as milliseconds; half a minute where it does not say."""
+    found = {str(name).lower(): value for name, value in dict(cast("dict[str, str]", headers)).items()}
+    text = str(found.get("retry-after", ""))
+    return min(3600, int(text)) * 1000 if text.isascii() and text.isdecimal() else 30_000
