@@ -24,6 +24,7 @@ from consentry.server.access import ANYBODY, PERSONS, Access
 from consentry.server.auth import SESSION
 from consentry.server.endpoint import Call, Endpoint, answer
 from consentry.server.guard import let_in
+from consentry.server.http_door import HttpDoor
 from consentry.server.logs import log
 from consentry.server.mcp import McpDoor
 from consentry.server.openapi import endpoint as openapi_endpoint
@@ -47,7 +48,7 @@ _API_HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
-OPEN_PAGES = ("/sign-in", "/sign-out", "/static/", "/favicon.ico")
+OPEN_PAGES = ("/sign-in", "/sign-in/oidc/", "/sign-out", "/static/", "/favicon.ico")
 """Pages that anybody may open; every other one takes a person's session."""
 
 
@@ -196,14 +197,17 @@ def create_app(services: Services) -> ASGIApp:
         finally:
             services.stop()
             await mcp.close()
+            await http.close()
             await services.hub.close()
 
     mcp = McpDoor(services)
+    http = HttpDoor(services)
     by_path: dict[str, list[Endpoint]] = {}
     for row in table(services):
         by_path.setdefault(row.path, []).append(row)
     routes = [Route(path, Resource(services, path, rows)) for path, rows in sorted(by_path.items(), key=_busy_first)]
     routes.append(Route("/mcp/{resource}", mcp))
+    routes += [Route(path, http) for path in ("/http/{resource}", "/http/{resource}/{path:path}")]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = Pages(services, _pages(services))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
@@ -38,14 +37,17 @@ class AsgiExchange:
         self.started = False
         self.events = False
         self._ended = False
-        self._read = not self.has_body
+        self._read = asyncio.Event()
+        if not self.has_body:
+            self._read.set()
 
     async def body(self) -> AsyncIterator[bytes]:
-        while not self._read:
+        while not self._read.is_set():
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise Ambiguous("the body ended early")
-            self._read = not message.get("more_body")
+            if not message.get("more_body"):
+                self._read.set()
             if data := message.get("body"):
                 yield data
 
@@ -70,30 +72,22 @@ class AsgiExchange:
     async def serve(self, work: Awaitable[None]) -> None:
         """Do the work, unless the caller leaves first. Raises `Cut` where an answer was begun and not ended."""
         doing = asyncio.ensure_future(work)
-        leaving: asyncio.Task[None] | None = None
+        leaving = asyncio.create_task(self._left())
         try:
-            await asyncio.wait({doing}, timeout=0.002)
-            if not doing.done() and self._read:
-                leaving = asyncio.create_task(self._left())
-                await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            while not doing.done() and not self._read:
-                await asyncio.wait({doing}, timeout=0.1)
-                if self._read and not doing.done():
-                    leaving = asyncio.create_task(self._left())
-                    await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not doing.done():
                 return
             doing.result()
         finally:
             for task in (doing, leaving):
-                if task is not None:
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+                task.cancel()
+            await asyncio.gather(doing, leaving, return_exceptions=True)
         if self.started and not self._ended:
             raise Cut("the answer was not whole")
 
     async def _left(self) -> None:
+        """Until the caller has hung up; while a body is still on its way, whoever reads it learns of that."""
+        await self._read.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
 

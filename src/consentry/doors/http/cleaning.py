@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from consentry.sanitize.detector import Context
+from consentry.sanitize.detector import NO_CONTEXT, Context
 from consentry.sanitize.files.json_tokens import JsonBroken, leaves
 from consentry.sanitize.finding import Finding
 from consentry.sanitize.sanitizer import Sanitizer
@@ -29,7 +29,7 @@ class Cleaner:
     def __init__(self, sanitizer: Sanitizer) -> None:
         self._sanitizer = sanitizer
 
-    def text(self, text: str, context: Context = Context()) -> str:
+    def text(self, text: str, context: Context = NO_CONTEXT) -> str:
         """The text, masked."""
         return text if len(text) < SHORTEST else self._sanitizer.sanitize(text, context).text
 
@@ -37,7 +37,7 @@ class Cleaner:
         """What would be masked, in reading order."""
         return self._sanitizer.scan(text)
 
-    def swap(self, text: str, stand: Stand, made: Callable[[str], bool], context: Context = Context()) -> str:
+    def swap(self, text: str, stand: Stand, made: Callable[[str], bool], context: Context = NO_CONTEXT) -> str:
         """The text with every finding replaced by what `stand` gives; `made` knows what it gave before."""
         if len(text) < SHORTEST:
             return text

@@ -12,8 +12,9 @@ from consentry.actions import Action, Json
 from consentry.consent.errors import AlreadyClaimed, Expired, NotGranted, Void
 from consentry.consent.model import Claim, Decision, OutcomeStatus
 from consentry.doors.http import body as bodies
-from consentry.doors.http import lens, pausing, problems, routing, wire
+from consentry.doors.http import lens, pausing, problems, routing, websocket, wire
 from consentry.doors.http.body import Body, Counted
+from consentry.doors.http.cleaning import Cleaner
 from consentry.doors.http.client import Answer, Client
 from consentry.doors.http.config import Profile, Upstream
 from consentry.doors.http.errors import Ambiguous, Denied, Unreadable, UpstreamFailed
@@ -21,7 +22,7 @@ from consentry.doors.http.exchange import Exchange
 from consentry.doors.http.filters import Filter, Plain
 from consentry.doors.http.keeper import Caller, Keeper
 from consentry.doors.http.lens import Look
-from consentry.doors.http.cleaning import Cleaner
+from consentry.doors.http.listener import ListenerExchange
 from consentry.doors.http.masking import filter_for
 from consentry.doors.http.outcomes import Outcomes
 from consentry.doors.http.profiles import llm, llm_answers, okta
@@ -85,8 +86,8 @@ class Door:
             head = wire.read(
                 exchange.method, exchange.target, exchange.raw_headers, encoded_slash=upstream.encoded_slash
             )
-            if head.is_websocket:
-                raise Ambiguous("this resource takes no WebSocket here")
+            if head.is_websocket and not (upstream.websocket and isinstance(exchange, ListenerExchange)):
+                raise Ambiguous("no WebSocket goes through here: allow it with `http.websocket`, at a `listen` address")
             body = await self._body(upstream, head, exchange)
             await self._judge(await self._visit(client, caller, exchange, head, body))
         except ConsentryError as error:
@@ -206,6 +207,9 @@ class Door:
         status: OutcomeStatus | None = OutcomeStatus.FAILED
         summary = "the door failed"
         answer: Answer | None = None
+        if visit.head.is_websocket:
+            await self._websocket(visit, decision, claim)
+            return
         try:
             outgoing, filtering = await self._prepared(visit, decision)
             answer = await self._send(visit, decision, outgoing)
@@ -232,6 +236,22 @@ class Door:
             if status is not None:
                 self._outcomes.tell(claim, visit.caller, status, summary)
 
+    async def _websocket(self, visit: Visit, decision: Decision, claim: Claim) -> None:
+        status, summary = OutcomeStatus.FAILED, "upgraded, the connection broke"
+        masks = decision.obligations.masks
+        cleaner = self._tools.cleaner(masks) if masks else None
+        assert isinstance(visit.exchange, ListenerExchange)
+        target = wire.with_query(visit.upstream.base + visit.head.target, visit.upstream.credentials.query)
+        headers = [*visit.headers, *visit.upstream.credentials.headers, *_forwarded(visit.exchange)]
+        try:
+            code = await websocket.relay(visit.exchange, visit.client, target, headers, cleaner)
+            status, summary = OutcomeStatus.SUCCEEDED, f"upgraded, closed {code}"
+        except UpstreamFailed as error:
+            status, summary = OutcomeStatus.FAILED, f"not upgraded: {error.code}"
+            await self._refuse(visit, error, decision)
+        finally:
+            self._outcomes.tell(claim, visit.caller, status, summary)
+
     async def _prepared(self, visit: Visit, decision: Decision) -> tuple[Body | Counted | None, Masks]:
         """What is sent, and what masks the answer. Prompts are masked before they leave (threat E9: or nothing is)."""
         masks = decision.obligations.masks
@@ -249,7 +269,7 @@ class Door:
         return body, Masks(cleaner, masked if reveals else None)
 
     async def _may_reveal(self, visit: Visit, decision: Decision, masked: llm.Masked) -> bool:
-        """Whether the caller may see what stands behind the placeholders: an action of its own, never asked of people."""
+        """Whether the caller may see what stands behind the placeholders: an action, and never asked of people."""
         if not masked.values:
             return False
         arguments = {"in_answer_to": decision.digest, "types": sorted(masked.types)}

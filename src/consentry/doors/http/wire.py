@@ -297,7 +297,8 @@ def passed_on(head: Head, *, ours: frozenset[str], cookies: bool) -> Headers:
     return tuple(result)
 
 
-_NEVER = HOP_BY_HOP | SAID_OF_CALLERS | {"host", "content-length", "expect"}
+_WEBSOCKET = frozenset({"sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"})
+_NEVER = HOP_BY_HOP | SAID_OF_CALLERS | _WEBSOCKET | {"host", "content-length", "expect"}
 
 
 def _prefer(value: str) -> str:
