@@ -1,4 +1,7 @@
-"""`consentry door mcp`: one door in the foreground, for a client that speaks on standard input and output."""
+"""`consentry door mcp`: one door in the foreground, for a client that speaks on standard input and output.
+
+`consentry door http` stands in `http_door`.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,12 @@ NAME = "wrapped"
 
 def register(app: typer.Typer) -> None:
     """Add the command group to `app`."""
-    group = typer.Typer(
-        no_args_is_help=True, help="One door in the foreground, for clients on standard input and output."
-    )
+    from consentry.cli.http_door import http
+
+    text = "One door in the foreground: MCP on standard input and output, HTTP."
+    group = typer.Typer(no_args_is_help=True, help=text)
     group.command("mcp", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(mcp)
+    group.command("http")(http)
     app.add_typer(group, name="door")
 
 

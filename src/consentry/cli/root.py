@@ -57,7 +57,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "grants": Lazy("grants", "List, create and revoke grants."),
     "break-glass": Lazy("breakglass", "Perform at once what policy would ask people about; reviewed afterwards."),
     "run": Lazy("run", "Run a command once people consented to exactly that command."),
-    "door": Lazy("door", "One door in the foreground, for clients on standard input and output."),
+    "door": Lazy("door", "One door in the foreground: MCP on standard input and output, HTTP."),
     "policy": Lazy("policy", "Check, test, explain and replay policies."),
     "people": Lazy("people", "List, invite, link and disable people."),
     "groups": Lazy("groups", "List groups, and put people in and out of them."),

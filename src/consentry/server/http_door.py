@@ -156,7 +156,7 @@ async def listeners(
         for name, settings in wanted.items():
             listener, url = await _listen(services, doors, name, settings, address)
             stack.push_async_callback(listener.close)
-            found[name] = url
+            found[name] = services.addresses[name] = url
         yield found
 
 

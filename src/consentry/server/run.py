@@ -20,6 +20,7 @@ from consentry.errors import ConsentryError
 from consentry.identity.model import Invitation
 from consentry.server.app import create_app
 from consentry.server.build import open_services
+from consentry.server.http_door import listeners
 from consentry.server.logs import log, set_up
 from consentry.server.services import Services
 from consentry.server.settings import Settings
@@ -107,7 +108,7 @@ async def serve(
     port = listening.getsockname()[1]
     settings = settings.model_copy(update={"server": settings.server.model_copy(update={"port": port})})
     try:
-        async with open_services(settings, clock_offset_ms=options.clock_offset_ms) as services:
+        async with open_services(settings, clock_offset_ms=options.clock_offset_ms) as services, listeners(services):
             server = Server(uvicorn_config(settings, services), services)
             deliverer = Deliverer(services.gate.store, settings.webhooks)
             link = await sign_in_link(services)
@@ -219,6 +220,7 @@ def announce(settings: Settings, services: Services, link: Invitation | None, op
     """Say where everything is. The link signs somebody in, so it goes to standard output and never to the log."""
     origin = services.origin
     lines = [f"Consentry is at  {origin}", f"Data is in       {settings.data_dir}"]
+    lines += [f"{name} is at  {url}" for name, url in services.addresses.items()]
     target = origin
     if link is not None:
         target = f"{origin}/sign-in#token={link.token}"

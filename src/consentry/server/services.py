@@ -38,6 +38,8 @@ class Services:
     origin: str
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server is about to stop: waiting callers and streams end at once and come back later."""
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Where doors of single resources listen, by resource."""
     held: set[asyncio.Task[object]] = field(default_factory=set)
     """Tasks that hold an answer back; woken when the server stops."""
 
