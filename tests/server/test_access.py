@@ -124,8 +124,8 @@ def _paths(router) -> set[str]:
 
 
 def test_only_a_few_pages_are_open() -> None:
-    assert OPEN_PAGES == ("/sign-in", "/sign-out", "/static/", "/favicon.ico")
-    for path in ("/", "/requests/req_1", "/sign-in/x", "/static", "/people", "/sign-inside"):
+    assert OPEN_PAGES == ("/sign-in", "/sign-in/oidc/", "/sign-out", "/static/", "/favicon.ico")
+    for path in ("/", "/requests/req_1", "/sign-in/x", "/identities", "/static", "/people", "/sign-inside"):
         assert not page_access(path).open, path
 
 
@@ -133,6 +133,7 @@ def test_open_routes_are_these_and_no_others() -> None:
     assert {f"{row.method} {row.path}" for row in ROWS if row.access.open} == {
         "POST /v1/sessions",
         "POST /v1/tokens/exchange",
+        "GET /v1/sign-in/providers",
         "GET /healthz",
         "GET /readyz",
         "GET /openapi.json",

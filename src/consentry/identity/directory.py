@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from consentry.actions import Kind
 from consentry.identity import agents, groups, linking, people, rows, sessions, tokens, workload_exchange
-from consentry.identity.dpop import DpopMode, InvalidProof, Presentation, Proof, check_proof, use_once
+from consentry.identity.dpop import DpopMode, InvalidProof, Presentation, Proof, WrongKey, check_proof, use_once
 from consentry.identity.errors import NotSignedIn, UnknownAgent, UnknownPerson
 from consentry.identity.linking import LinkRule
 from consentry.identity.model import (
@@ -72,8 +72,8 @@ class Directory:
     # Who somebody is.
 
     async def authenticate(self, token: str, presented: Presentation | None = None) -> Session:
-        """Who a token is. Raises `NotSignedIn`; `InvalidProof` where a token is bound to a key, or has to be, and the
-        request that it came with does not prove that key.
+        """Who a token is. Raises `NotSignedIn`; `InvalidProof` or `WrongKey` where a token is bound to a key, or has
+        to be, and the request that it came with does not prove that key.
 
         Agents' tokens are remembered for as long as the roster stays as it is: every end of a token, and every change
         to people and agents, makes a new version of the roster. Whether it is new is asked again after every commit of
@@ -96,14 +96,14 @@ class Directory:
 
     async def _require_proof(self, session: Session, token: str, presented: Presentation | None) -> None:
         if session.thumbprint is None:
-            raise InvalidProof(
+            raise WrongKey(
                 "`identity.dpop` is `required` and this token is not bound to a key: exchange it with a `DPoP` proof"
             )
         if presented is None or presented.scheme != "dpop":
-            raise InvalidProof("this token is bound to a key: send `Authorization: DPoP …` with a `DPoP` proof")
+            raise WrongKey("this token is bound to a key: send `Authorization: DPoP …` with a `DPoP` proof")
         proof = await self._prove(presented, token)
         if proof.thumbprint != session.thumbprint:
-            raise InvalidProof("this token is bound to another key than that of the `DPoP` proof")
+            raise WrongKey("this token is bound to another key than that of the `DPoP` proof")
 
     async def _prove(self, presented: Presentation, token: str | None) -> Proof:
         proof = check_proof(presented, self._store.clock_ms(), token)

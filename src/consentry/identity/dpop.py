@@ -36,9 +36,17 @@ class DpopMode(StrEnum):
 
 
 class InvalidProof(NotSignedIn):
-    """The token is bound to a key, or has to be, and the request does not prove that its sender holds it."""
+    """The proof of a key that a request carries does not hold."""
 
     code = "invalid_dpop_proof"
+    challenge = f'DPoP error="invalid_dpop_proof", algs="{" ".join(ALGORITHMS)}"'
+
+
+class WrongKey(InvalidProof):
+    """The token is bound to a key, or has to be, and the request does not show that its sender holds it."""
+
+    code = "wrong_dpop_key"
+    challenge = f'DPoP error="invalid_token", algs="{" ".join(ALGORITHMS)}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +110,6 @@ def use_once(tx: Tx, proof: Proof) -> None:
     row = insert(used).values(hash=proof.hash, expires_at=max(proof.until_ms, tx.now_ms + 1))
     if tx.execute(row.on_conflict_do_nothing()).rowcount != 1:
         raise InvalidProof("the `DPoP` proof was used before: make a new one for each request")
-
-
-def challenge() -> str:
-    """The `WWW-Authenticate` header of a refusal (RFC 9449, section 7.1)."""
-    return f'DPoP error="invalid_token", algs="{" ".join(ALGORITHMS)}"'
 
 
 def _hash(token: str) -> str:

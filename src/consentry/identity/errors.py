@@ -10,6 +10,8 @@ class NotSignedIn(ConsentryError):
 
     code = "not_signed_in"
     status = 401
+    challenge = "Bearer"
+    """What `WWW-Authenticate` says (RFC 9110, section 11.6.1)."""
 
 
 class UnknownPerson(NotFound):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consentry.errors import NotFound
@@ -12,7 +12,7 @@ from consentry.identity.dpop import Presentation
 from consentry.identity.errors import InvalidExchange
 from consentry.identity.jwt import InvalidJwt, expiry_ms, read_unverified, text_claim
 from consentry.identity.model import Identity, SignedIn
-from consentry.identity.oidc import MAX_CODE, Flow, OidcClient, SignInRefused, new_flow
+from consentry.identity.oidc import MAX_CODE, OidcClient, SignInRefused, new_flow
 from consentry.identity.oidc_claims import asserted
 from consentry.identity.oidc_http import Http
 from consentry.identity.providers import Provider
@@ -109,7 +109,8 @@ class SignIn:
         redeemed = await client.redeem(arrival.code, flow, self.redirect_uri(provider))
         who = asserted(client.provider, redeemed.claims)
         if flow.session is not None:
-            return self._linked(flow, redeemed.id_token, await self._directory.link_with(who, flow.session))
+            identity = await self._directory.link_with(who, flow.session)
+            return Finished(flow.next_path, redeemed.id_token, linked=identity)
         return Finished(flow.next_path, redeemed.id_token, await self._directory.sign_in_with(who))
 
     async def logout_url(self, provider: str, id_token: str | None) -> str | None:
@@ -152,9 +153,6 @@ class SignIn:
                 return PersonToken(client.provider.issuer, text_claim(claims, "sub"), expiry_ms(claims))
         raise InvalidJwt("no provider's ID tokens of this issuer are exchanged: see `exchange_audiences`")
 
-    def _linked(self, flow: Flow, id_token: str, identity: Identity) -> Finished:
-        return Finished(flow.next_path, id_token, linked=identity)
-
     def _client(self, provider: str) -> OidcClient:
         found = self._clients.get(provider)
         if found is None:
@@ -165,6 +163,6 @@ class SignIn:
         return self._store.clock_ms() / 1000
 
 
-def names(providers: Sequence[Provider]) -> Mapping[str, str]:
-    """What the buttons say, by the providers' names."""
-    return {one.name: one.label or one.name.replace("-", " ").title() for one in providers}
+def label(provider: Provider) -> str:
+    """What its button says."""
+    return provider.label or provider.name.replace("-", " ").title()

@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from consentry.actions import Kind
 from consentry.consent.errors import NotAllowed
+from consentry.identity.dpop import Presentation
 from consentry.identity.errors import NotSignedIn
 from consentry.identity.model import ADMINISTRATORS, AUDITORS, Session
 from consentry.server.access import Access, Who
@@ -27,7 +28,7 @@ async def let_in(services: Services, scope: Scope, access: Access) -> Session | 
 
     A bearer token wins over a cookie. On an open route a token that does not hold is as good as none.
     """
-    bearer, cookie, origin, site, host = _read(scope["headers"], cookie_name(services))
+    scheme, bearer, proofs, cookie, origin, site, host = _read(scope["headers"], cookie_name(services))
     token = cookie if bearer is None else bearer
     check_site(
         scope["method"],
@@ -42,7 +43,10 @@ async def let_in(services: Services, scope: Scope, access: Access) -> Session | 
             return None
         raise NotSignedIn("nobody is signed in: use a sign-in link or send a bearer token")
     try:
-        session = await services.directory.authenticate(token)
+        proved = None
+        if proofs or scheme == "dpop":
+            proved = Presentation(scope["method"], _urls(services, scope, host), proofs, scheme)
+        session = await services.directory.authenticate(token, proved)
     except NotSignedIn:
         if access.open:
             return None
@@ -50,6 +54,20 @@ async def let_in(services: Services, scope: Scope, access: Access) -> Session | 
     if not access.open and not await permits(services, access, session):
         raise NotAllowed(_refusal(access))
     return session
+
+
+def presentation(services: Services, scope: Scope) -> Presentation:
+    """With which proof of a key a request came (RFC 9449)."""
+    scheme, _, proofs, _, _, _, host = _read(scope["headers"], "")
+    return Presentation(scope["method"], _urls(services, scope, host), proofs, scheme)
+
+
+def _urls(services: Services, scope: Scope, host: str | None) -> tuple[str, ...]:
+    """The addresses that a request may have been sent to: by our own name, or by the host that it names."""
+    raw: bytes = scope.get("raw_path") or str(scope["path"]).encode()
+    path = raw.partition(b"?")[0].decode("latin-1")
+    scheme = "https" if services.secure else "http"
+    return (f"{services.origin}{path}", f"{scheme}://{host}{path}") if host else (f"{services.origin}{path}",)
 
 
 async def permits(services: Services, access: Access, session: Session) -> bool:
@@ -86,13 +104,19 @@ def _refusal(access: Access) -> str:
 
 def _read(
     headers: Iterable[tuple[bytes, bytes]], cookie_name: str
-) -> tuple[str | None, str | None, str | None, str | None, str | None]:
-    """Bearer token, cookie, origin, site and host, in one pass."""
+) -> tuple[str, str | None, tuple[str, ...], str | None, str | None, str | None, str | None]:
+    """Scheme, token and its proofs, cookie, origin, site and host, in one pass."""
     bearer = cookie = origin = site = host = None
+    scheme = "bearer"
+    proofs: tuple[str, ...] = ()
     for name, value in headers:
         if name == b"authorization":
-            scheme, _, rest = value.partition(b" ")
-            bearer = rest.strip().decode("latin-1") if scheme.lower() == b"bearer" else bearer
+            given, _, rest = value.partition(b" ")
+            named = given.lower().decode("latin-1")
+            if named in ("bearer", "dpop"):
+                scheme, bearer = named, rest.strip().decode("latin-1")
+        elif name == b"dpop":
+            proofs = (*proofs, value.decode("latin-1"))
         elif name == b"cookie" and cookie is None:
             cookie = _cookie(value.decode("latin-1"), cookie_name)
         elif name == b"origin":
@@ -101,7 +125,7 @@ def _read(
             site = value.decode("latin-1")
         elif name == b"host":
             host = value.decode("latin-1")
-    return bearer, cookie, origin, site, host
+    return scheme, bearer, proofs, cookie, origin, site, host
 
 
 def _cookie(header: str, wanted: str) -> str | None:

@@ -121,7 +121,7 @@ def problem_response(error: BaseException, *, headers: Mapping[str, str] | None 
 def _headers(error: BaseException, status: int) -> dict[str, str]:
     headers = {"cache-control": "no-store"}
     if status == HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = "Bearer"
+        headers["www-authenticate"] = str(getattr(error, "challenge", "Bearer"))
     if isinstance(error, TooManyAttempts):
         headers["retry-after"] = str(error.seconds)
     return headers

@@ -19,6 +19,7 @@ from consentry.server.pages.routes import (
     policies,
     reviews,
     sign_in,
+    sign_in_oidc,
 )
 from consentry.server.problems import UnknownPath
 
@@ -43,7 +44,8 @@ async def nowhere(path: str) -> Response:
 def pages() -> APIRouter:
     """The router of the web inbox: `/`, and everything that a person opens from there."""
     router = APIRouter()
-    rooms = (sign_in, inbox, history, action, grants, delegations, passkeys, reviews, policies, people, ledger)
+    ways_in = (sign_in, sign_in_oidc, passkeys)
+    rooms = (*ways_in, inbox, history, action, grants, delegations, reviews, policies, people, ledger)
     for each in (_static, *(room.router for room in rooms), _rest):
         router.include_router(each)
     return router

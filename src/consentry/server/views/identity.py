@@ -48,6 +48,8 @@ class WhoView(View):
     chain: list[LinkView]
     assurance: Assurance | None
     expires_at: Time | None
+    issued_by: str | None = Field(description="who made the sign-in link, where that was not the person")
+    provider: str | None = Field(description="the provider at which the person signed in")
 
     @classmethod
     def of(cls, one: Session, roster: Roster) -> Self:
@@ -63,6 +65,8 @@ class WhoView(View):
             chain=[link(actor, roster) for actor in one.actor.links()],
             assurance=one.assurance,
             expires_at=time_or_none(one.expires_at_ms),
+            issued_by=one.issued_by,
+            provider=one.provider,
         )
 
 
@@ -76,6 +80,7 @@ class SessionView(View):
     subject: str
     opened_at: Time
     expires_at: Time | None
+    issued_by: str | None = Field(description="who made the sign-in link, where that was not the person")
 
     @classmethod
     def of(cls, one: SessionRecord) -> Self:
@@ -85,6 +90,7 @@ class SessionView(View):
             subject=one.subject,
             opened_at=time_text(one.created_at_ms),
             expires_at=time_or_none(one.expires_at_ms),
+            issued_by=one.issued_by,
         )
 
 
@@ -95,16 +101,26 @@ class SessionsPage(View):
 TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 TokenType = Literal["urn:ietf:params:oauth:token-type:access_token"]
+PresentedType = Literal[
+    "urn:ietf:params:oauth:token-type:access_token",
+    "urn:ietf:params:oauth:token-type:jwt",
+    "urn:ietf:params:oauth:token-type:id_token",
+]
+PresentedToken = Annotated[str, Field(min_length=1, max_length=65536)]
 
 
 class ExchangeBody(Body):
-    """An agent's token and the token of whom it acts for (RFC 8693, section 2.1)."""
+    """An agent's token and the token of whom it acts for (RFC 8693, section 2.1).
 
-    actor_token: Token = Field(description="the agent's own token, `ag_…`")
-    subject_token: Token = Field(description="the token of the person, service or chain that it acts for")
+    Types: `access_token` for tokens of ours, `jwt` for a workload's, `id_token` for a person's of their provider.
+    Without `actor_token`, a workload gets a token of its agent, and an agent one bound to the key of its `DPoP` proof.
+    """
+
+    actor_token: PresentedToken | None = Field(default=None, description="the agent's own token, `ag_…`")
+    subject_token: PresentedToken = Field(description="the token of the person, service or chain that it acts for")
     grant_type: Literal["urn:ietf:params:oauth:grant-type:token-exchange"] = GRANT_TYPE
-    actor_token_type: TokenType = TOKEN_TYPE
-    subject_token_type: TokenType = TOKEN_TYPE
+    actor_token_type: PresentedType = TOKEN_TYPE
+    subject_token_type: PresentedType = TOKEN_TYPE
     requested_token_type: TokenType = TOKEN_TYPE
 
 
@@ -113,7 +129,7 @@ class ExchangeView(View):
 
     access_token: str
     issued_token_type: TokenType
-    token_type: Literal["Bearer"]
+    token_type: Literal["Bearer", "DPoP"]
     expires_in: int = Field(description="seconds")
     chain: list[LinkView]
 
