@@ -8,6 +8,7 @@ from consentry.errors import InvalidInput
 from consentry.identity import rows
 from consentry.identity.errors import LastAdministrator, UnknownGroup
 from consentry.identity.model import ADMINISTRATORS
+from consentry.identity.scim_rows import require_unmanaged
 from consentry.store import Tx, tables
 from consentry.store.record import record
 
@@ -19,6 +20,7 @@ def add(tx: Tx, by: str | None, group: str, person_id: str) -> None:
     """Put a person into a group. Who was in it stays in it since then."""
     tx.roster_changed()
     rows.require_administrator(tx, by)
+    require_unmanaged(tx, group)
     join(tx, by, group, rows.canonical_person(tx, person_id).id)
 
 
@@ -37,6 +39,7 @@ def remove(tx: Tx, by: str | None, group: str, person_id: str) -> None:
     """Take a person out of a group; their votes for it fall away at the claim. Raises `LastAdministrator`."""
     tx.roster_changed()
     rows.require_administrator(tx, by)
+    require_unmanaged(tx, group)
     person = rows.canonical_person(tx, person_id)
     if not rows.is_member(tx, group, person.id):
         raise UnknownGroup("this person is not in this group")

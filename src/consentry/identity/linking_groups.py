@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 
 from consentry.identity import groups, rows
 from consentry.identity.oidc_claims import Asserted
+from consentry.identity.scim_rows import is_managed
 from consentry.store import Tx, tables
 
 _P = tables.provided_memberships.c
@@ -36,7 +37,7 @@ def _provided(tx: Tx, source: str, person: str) -> frozenset[str]:
 
 
 def _enter(tx: Tx, source: str, group: str, person: str, *, known: bool) -> None:
-    if rows.is_member(tx, group, person):
+    if rows.is_member(tx, group, person) or is_managed(tx, group):
         return
     groups.join(tx, None, group, person, cause=source)
     if not known:  # else somebody took the person out here, and the provider puts them back
@@ -49,5 +50,7 @@ def _leave(tx: Tx, source: str, group: str, person: str) -> None:
         delete(tables.provided_memberships).where(_P.source == source, _P.person_id == person, _P.group_name == group)
     )
     others = select(_P.source).where(_P.person_id == person, _P.group_name == group)
+    if is_managed(tx, group):
+        return
     if rows.is_member(tx, group, person) and tx.execute(others.limit(1)).first() is None:
         groups.leave(tx, None, group, person, cause=source)

@@ -11,6 +11,8 @@ from consentry.identity import rows
 from consentry.identity.errors import IdentityTaken, LastAdministrator, UnknownIdentity
 from consentry.identity.groups import join
 from consentry.identity.model import ADMINISTRATORS, Identity, TokenKind
+from consentry.identity.rows import FORMER_EMAIL
+from consentry.identity.scim_rows import require_activated, require_unmanaged
 from consentry.identity.secret import digest
 from consentry.identity.tokens import Origin, end_all, end_all_of_identity, insert_token
 from consentry.policy.emails import email_key, email_text
@@ -43,6 +45,7 @@ def invite(
         sealed={"identity": person.email},
     )
     for group in groups:
+        require_unmanaged(tx, group)
         join(tx, by, group, person.id)
     maker = None if own else by
     insert_token(
@@ -93,11 +96,17 @@ def disable(tx: Tx, by: str | None, person_id: str, reason: str | None) -> Perso
     rows.require_administrator(tx, by)
     person = rows.canonical_person(tx, person_id)
     if person.active:
-        _set_active(tx, person.id, False)
+        put_out(tx, by, person.id, reason=reason)
         _require_an_administrator(tx)
-        record(tx, "person.disabled", {"person": person.id, "by": by}, sealed={"reason": reason})
-        end_all(tx, person.id, by)
     return rows.load_person(tx, person.id)
+
+
+def put_out(tx: Tx, by: str | None, person_id: str, *, reason: str | None = None, cause: str | None = None) -> None:
+    """`disable` without its checks, for changes that have made them."""
+    tx.roster_changed()
+    _set_active(tx, person_id, False)
+    record(tx, "person.disabled", {"person": person_id, "by": by, "cause": cause}, sealed={"reason": reason})
+    end_all(tx, person_id, by)
 
 
 def enable(tx: Tx, by: str | None, person_id: str, reason: str | None) -> Person:
@@ -105,12 +114,35 @@ def enable(tx: Tx, by: str | None, person_id: str, reason: str | None) -> Person
     tx.roster_changed()
     rows.require_administrator(tx, by)
     person = rows.canonical_person(tx, person_id)
+    require_activated(tx, person.id)
     if not person.active:
-        _set_active(tx, person.id, True)
-        memberships = tables.memberships
-        tx.execute(update(memberships).where(memberships.c.person_id == person.id).values(since=tx.now_ms))
-        record(tx, "person.enabled", {"person": person.id, "by": by}, sealed={"reason": reason})
+        bring_back(tx, by, person.id, reason=reason)
     return rows.load_person(tx, person.id)
+
+
+def bring_back(tx: Tx, by: str | None, person_id: str, *, reason: str | None = None, cause: str | None = None) -> None:
+    """`enable` without its checks, for changes that have made them."""
+    tx.roster_changed()
+    _set_active(tx, person_id, True)
+    memberships = tables.memberships
+    tx.execute(update(memberships).where(memberships.c.person_id == person_id).values(since=tx.now_ms))
+    record(tx, "person.enabled", {"person": person_id, "by": by, "cause": cause}, sealed={"reason": reason})
+
+
+def readdress(tx: Tx, person: Person, email: str, name: str, channel: str) -> None:
+    """Give a person another address and name. The old address stays theirs, so that it makes nobody new (threat A5)."""
+    tx.roster_changed()
+    key = email_key(email)
+    if key != email_key(person.email):
+        bind(tx, None, person.id, FORMER_EMAIL, "", email_key(person.email))
+    values = {"email": email_text(email), "email_key": key, "name": _name(name)}
+    tx.execute(update(tables.persons).where(tables.persons.c.id == person.id).values(**values))
+    record(
+        tx,
+        "person.changed",
+        {"person": person.id, "channel": channel},
+        sealed={"identity": None if person.email == values["email"] else values["email"]},
+    )
 
 
 def _set_active(tx: Tx, person_id: str, active: bool) -> None:

@@ -16,7 +16,10 @@ from consentry.store import Tx, tables
 
 AnyRow = Row[object]
 
-_P, _M, _A = tables.persons.c, tables.memberships.c, tables.agents.c
+FORMER_EMAIL = "former-email"
+"""The kind of identity that an address is which was a person's: nobody else can come by it (threat A5)."""
+
+_P, _M, _A, _I = tables.persons.c, tables.memberships.c, tables.agents.c, tables.identities.c
 
 
 def load_person(tx: Tx, person_id: str) -> Person:
@@ -38,8 +41,11 @@ def canonical_person(tx: Tx, person_id: str) -> Person:
 
 
 def find_person(tx: Tx, key: str) -> Person | None:
-    """The person with this e-mail key, following merges."""
+    """The person with this e-mail key, or who had it once, following merges."""
     row = tx.execute(select(_P.id).where(_P.email_key == key)).one_or_none()
+    if row is None:
+        former = select(_I.person_id.label("id")).where(_I.kind == FORMER_EMAIL, _I.issuer == "", _I.subject == key)
+        row = tx.execute(former).one_or_none()
     return None if row is None else canonical_person(tx, row.id)
 
 

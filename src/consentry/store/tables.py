@@ -200,9 +200,11 @@ scim_users = Table(
     Column("attributes", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("modified_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger),
     UniqueConstraint("user_name_key", name="one_scim_user_per_name"),
 )
-"""Persons as the identity provider sees them; `id` is the person's. `active` is what the provider said last."""
+"""Persons as the identity provider sees them; `id` is the person's. `active` is what the provider said last, and a
+deleted one stays, so that whoever comes back is the same person."""
 
 scim_groups = Table(
     "scim_groups",

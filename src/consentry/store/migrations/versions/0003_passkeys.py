@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("attributes", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger()),
         sa.ForeignKeyConstraint(["id"], ["persons.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("user_name_key", name="one_scim_user_per_name"),
