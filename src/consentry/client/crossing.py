@@ -163,6 +163,7 @@ async def wait(transport: Transport, action_id: str, wait_s: float | None) -> De
                 " open: ask again with the same `idempotency_key`, or withdraw it",
                 action_id=action_id,
                 request_id=decision.request_id,
+                url=decision.url,
             )
 
 

@@ -81,10 +81,19 @@ class AlreadyClaimed(NotAdmitted):
 
 
 class StillPending(NotAdmitted):
-    """The caller's own waiting ran out; the request is still open. Come back with the same `idempotency_key`."""
+    """The caller's own waiting ran out; the request is still open. Come back with the same `idempotency_key`.
+
+    `url` is where people decide.
+    """
 
     code = "still_pending"
     status = 408
+
+    def __init__(
+        self, message: str, *, action_id: str | None = None, request_id: str | None = None, url: str | None = None
+    ) -> None:
+        super().__init__(message, action_id=action_id, request_id=request_id)
+        self.url = url
 
 
 class Unreachable(Unavailable):

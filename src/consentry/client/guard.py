@@ -28,6 +28,11 @@ class Guard:
         self._runner = runner
         self._on_pending = on_pending
 
+    @property
+    def on_pending(self) -> OnPending | None:
+        """Who is told when people have to decide."""
+        return self._on_pending
+
     def admit(
         self,
         operation: str,
