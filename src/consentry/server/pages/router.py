@@ -12,6 +12,7 @@ from consentry.server.pages.routes import (
     delegations,
     grants,
     history,
+    identities,
     inbox,
     ledger,
     passkeys,
@@ -44,7 +45,7 @@ async def nowhere(path: str) -> Response:
 def pages() -> APIRouter:
     """The router of the web inbox: `/`, and everything that a person opens from there."""
     router = APIRouter()
-    ways_in = (sign_in, sign_in_oidc, passkeys)
+    ways_in = (sign_in, sign_in_oidc, passkeys, identities)
     rooms = (*ways_in, inbox, history, action, grants, delegations, reviews, policies, people, ledger)
     for each in (_static, *(room.router for room in rooms), _rest):
         router.include_router(each)

@@ -41,6 +41,7 @@ def build(me: Party, here: str, *, now_ms: int, waiting: int, reviews: int, admi
         Place("grants", "Grants", "/grants", "key"),
         Place("delegations", "Out of office", "/delegations", "away"),
         Place("passkeys", "Passkeys", "/passkeys", "lock"),
+        Place("identities", "How you sign in", "/identities", "person"),
     )
     record = [Place("ledger", "Ledger", "/ledger", "chain")] if admin or auditor else []
     setup = [Place("policies", "Policies", "/policies", "policy")]
