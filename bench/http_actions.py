@@ -160,10 +160,12 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=serve_in_process, args=(folder, theirs), daemon=True)
         process.start()
+        theirs.close()  # so that a server that cannot start is noticed
         port, token = ours.recv()
         bare = statistics.median(
             asyncio.run(bound(f"{folder}", given.connections, given.seconds / 2)) for _ in range(given.runs)
         )
+        asyncio.run(load(port, token, given.connections, 2, claim=True))  # the sanitizer loads beside the first ones
         for claim in (False, True):
             runs = [asyncio.run(load(port, token, given.connections, given.seconds, claim)) for _ in range(given.runs)]
             rate, p99, bad = statistics.median(r[0] for r in runs), max(r[1] for r in runs), sum(r[2] for r in runs)
