@@ -19,7 +19,7 @@ import pytest_asyncio
 from consentry.actions import Action, Actor, Kind
 from consentry.channels import deciding
 from consentry.channels.slack.send import SlackSender
-from consentry.consent.model import Submission
+from consentry.consent.model import Ballot, BallotVerdict, Submission
 from consentry.policy.model import Facts
 from consentry.server.run import Options, serve
 from consentry.server.services import Services
@@ -121,6 +121,19 @@ class House:
 
     async def state(self, request_id: str) -> str:
         return (await self.gate.request(request_id)).state.value
+
+    async def vote_elsewhere(self, request_id: str, session, verdict: str, reason: str) -> None:
+        """Somebody decides by another way than the one that is tested."""
+        ballot = Ballot(BallotVerdict(verdict), (await self.gate.preview(request_id)).digest, reason)
+        await self.gate.vote(request_id, session.voter("cli"), ballot)
+
+    async def settled(self, place, request_id: str) -> None:
+        """Wait until a place says that the request is decided."""
+        for _ in range(3000):
+            if (await place.shown(request_id)).decided:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("the place never heard of the decision")
 
     async def post(self, path: str, fields: Mapping[str, str], **changes: str | None):
         """A callback as Slack sends it; `changes` replace its headers, or take them out."""

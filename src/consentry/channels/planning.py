@@ -66,9 +66,10 @@ def _tell(tx: Tx, route: Route, directory: Directory, kind: str, data: dict[str,
     except UnknownRequest:
         return
     roster = directory.current(tx)
-    if kind in _ASKS and request.state is RequestState.PENDING:
-        authors = authors_now(tx, request, roster)
-        persons = frozenset[str]().union(*current_sets(request, roster, authors))
+    if kind in _ASKS:
+        persons = frozenset[str]()  # who reads of it anyway; nobody is asked what is decided
+        if request.state is RequestState.PENDING:
+            persons = persons.union(*current_sets(request, roster, authors_now(tx, request, roster)))
         for target in route.reviewers(tx, request, roster, persons):
             _want(tx, route.channel, request, target, Role.REVIEW)
     if kind in _NOTES:

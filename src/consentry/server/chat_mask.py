@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ class ChatMask:
         """The text with a masked sample in place of each finding. Raises where it could not be looked at."""
         parts, end = [], 0
         for one in self._load().scan(text):
-            if one.type in SHOWN:
+            if one.type in SHOWN or _is_inside(one.type, text[one.start : one.end]):
                 continue
             parts += [text[end : one.start], _sample(one, text[one.start : one.end])]
             end = one.end
@@ -39,6 +40,16 @@ class ChatMask:
 
                 self._sanitizer = Sanitizer.default()
             return self._sanitizer
+
+
+def _is_inside(kind: str, value: str) -> bool:
+    """Whether this is an address of a private network: a host of ours, and nobody's."""
+    if kind != "IP_ADDRESS":
+        return False
+    try:
+        return ipaddress.ip_address(value).is_private
+    except ValueError:
+        return False
 
 
 def _sample(found: Finding, value: str) -> str:

@@ -211,7 +211,7 @@ def _hint(card: Card, whole: bool) -> str | None:
     if not whole:
         return "It cannot be shown here as a whole, so it is approved on its page."
     if not card.whole:
-        return "Some values are masked here, so it is approved on its page."
+        return "Some of it is masked or left out here, so it is approved on its page."
     if card.assurance is not Assurance.CHAT:
         return f"Its rule asks for sign-in by {card.assurance.value}, so it is approved on its page."
     return None
