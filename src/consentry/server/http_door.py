@@ -74,7 +74,7 @@ class Doors:
     """One door, and a client for each upstream that was asked for."""
 
     def __init__(self, services: Services) -> None:
-        from consentry.doors.http.door import Door, Tools
+        from consentry.doors.http.door import Door
         from consentry.doors.http.keeper import GateKeeper
 
         self._services = services

@@ -24,6 +24,7 @@ from consentry.server.http_door import listeners
 from consentry.server.logs import log, set_up
 from consentry.server.services import Services
 from consentry.server.settings import Settings
+from consentry.server.strict_http import StrictHttp
 from consentry.server.webhooks import Deliverer
 
 BACKLOG = 4096
@@ -155,7 +156,7 @@ def uvicorn_config(settings: Settings, services: Services) -> uvicorn.Config:
     server = settings.server
     return uvicorn.Config(
         create_app(services),
-        http="httptools",
+        http=StrictHttp,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -16,7 +16,7 @@ _SANDBOX = [
     ("x-frame-options", "DENY"),
 ]
 """What the upstream says must never run as a page of Consentry itself, whose address it has here."""
-_REPLACED = frozenset(name for name, _ in _SANDBOX) | {"set-cookie"}
+_REPLACED = frozenset(name for name, _ in _SANDBOX) | {"set-cookie", "date"}
 
 
 class AsgiExchange:

@@ -70,8 +70,6 @@ class Answer:
 
     def close(self) -> None:
         """Give the connection back where the answer was read to its end; else end it."""
-        if self._connection.closed:
-            return
         if self.empty or self._content.is_eof():
             self._connection.release()
         else:
