@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
-from consentry.actions import new_id
 from consentry.channels.rows import insert_missing
 from consentry.errors import ConsentryError, NotFound
-from consentry.identity import rows
-from consentry.identity.errors import IdentityTaken, UnknownIdentity
+from consentry.identity import people, rows
+from consentry.identity.errors import UnknownIdentity
 from consentry.identity.model import Identity
 from consentry.policy.model import Person
 from consentry.store import Tx, tables
@@ -94,30 +93,7 @@ def confirm(tx: Tx, token: str, person_id: str) -> Identity:
     used = update(tables.channel_links).where(_K.hash == _hash(token), _K.used_at.is_(None))
     if tx.execute(used.values(used_at=tx.now_ms)).rowcount != 1:
         raise UnknownLink("this link was used a moment ago")
-    person = rows.canonical_person(tx, person_id)
-    found = _find(tx, user)
-    if found is not None:
-        if rows.canonical_person(tx, found.person).id != person.id:
-            raise IdentityTaken("this chat user is linked to another person: unlink them there first")
-        return found
-    identity = Identity(new_id("idn"), person.id, user.channel, user.issuer, user.subject, tx.now_ms)
-    tx.execute(
-        tables.identities.insert().values(
-            id=identity.id,
-            person_id=person.id,
-            kind=identity.kind,
-            issuer=identity.issuer,
-            subject=identity.subject,
-            linked_at=identity.linked_at_ms,
-        )
-    )
-    record(
-        tx,
-        "person.linked",
-        {"person": person.id, "by": person.id, "channel": user.channel},
-        sealed={"identity": f"{user.channel}|{user.issuer}|{user.subject}"},
-    )
-    return identity
+    return people.bind(tx, person_id, person_id, user.channel, user.issuer, user.subject)
 
 
 def unlink(tx: Tx, person_id: str, identity_id: str) -> Identity:
@@ -139,18 +115,11 @@ def unlink(tx: Tx, person_id: str, identity_id: str) -> Identity:
 
 def who(tx: Tx, user: ChatUser) -> Linked:
     """The person behind a chat user. Raises `NotLinked`, for a disabled person too."""
-    found = _find(tx, user)
+    found = people.find_identity(tx, user.channel, user.issuer, user.subject)
     person = None if found is None else rows.canonical_person(tx, found.person)
     if found is None or person is None or not person.active:
         raise NotLinked("nobody has linked this account to a person of Consentry: type `/consentry link` first")
     return Linked(person, found.id)
-
-
-def _find(tx: Tx, user: ChatUser) -> Identity | None:
-    row = tx.execute(
-        select(tables.identities).where(_I.kind == user.channel, _I.issuer == user.issuer, _I.subject == user.subject)
-    ).one_or_none()
-    return None if row is None else Identity(row.id, row.person_id, row.kind, row.issuer, row.subject, row.linked_at)
 
 
 def _hash(token: str) -> bytes:

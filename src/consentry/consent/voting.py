@@ -60,6 +60,8 @@ def vote(tx: Tx, core: Core, request_id: str, voter: Voter, ballot: Ballot) -> R
         end_request(tx, core, request, RequestEvent.DENIAL, {"person": person}, reason=ballot.reason)
     elif stage_satisfied(request, request.votes, roster, authors):
         _advance(tx, core, request, roster, authors)
+    else:
+        tell(tx, core, request, "request.vote")
     return load_request(tx, request_id)
 
 

@@ -15,6 +15,7 @@ from consentry.server.pages.routes import (
     identities,
     inbox,
     ledger,
+    linking,
     passkeys,
     people,
     policies,
@@ -45,7 +46,7 @@ async def nowhere(path: str) -> Response:
 def pages() -> APIRouter:
     """The router of the web inbox: `/`, and everything that a person opens from there."""
     router = APIRouter()
-    ways_in = (sign_in, sign_in_oidc, passkeys, identities)
+    ways_in = (sign_in, sign_in_oidc, passkeys, identities, linking)
     rooms = (*ways_in, inbox, history, action, grants, delegations, reviews, policies, people, ledger)
     for each in (_static, *(room.router for room in rooms), _rest):
         router.include_router(each)

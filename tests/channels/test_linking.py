@@ -1,0 +1,137 @@
+"""Linking a Slack account: signed in on both sides, by an explicit press, once (threats D2, D3, D5, A5)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from consentry.channels import linking
+from consentry.server.guard import COOKIE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def page(house):
+    """`await page("POST", path, "eve")`: the page as a browser of somebody asks for it."""
+
+    async def ask(method: str, path: str, who: str | None = None, **headers: str):
+        sent = {"cookie": f"{COOKIE}={house.tokens[who]}"} if who else {}
+        if method == "POST":
+            sent |= {"origin": house.services.origin, "sec-fetch-site": "same-origin"}
+        return await house.http.request(method, path, headers={**sent, **headers}, follow_redirects=False)
+
+    return ask
+
+
+@pytest.fixture
+def command(house, fake):
+    async def send(user: str, text: str) -> dict:
+        answer = await house.post("/channels/slack/commands", fake.command(user, text))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return send
+
+
+def path_in(answer: dict) -> str:
+    return urlsplit(re.search(r"<(http[^|>]+)", answer["text"]).group(1)).path
+
+
+async def mine(house, name: str) -> list:
+    return [one.subject for one in await house.services.directory.identities(house.people[name])]
+
+
+async def test_a_person_links_their_account_and_decides(house, fake, page, command) -> None:
+    answer = await command("U0EVE", "link")
+    assert answer["response_type"] == "ephemeral"
+    path = path_in(answer)
+    shown = await page("GET", path, "eve")
+    assert "U0EVE" in shown.text
+    assert "T0TEAM" in shown.text
+    assert (await page("POST", path, "eve")).status_code == 303
+    assert await mine(house, "eve") == ["U0EVE"]
+    request = await house.ask()
+    message = await house.message(request)
+    await house.interact(fake.pressed(message, "consentry_approve", "U0EVE"))
+    await house.interact(fake.submitted(fake.views[-1], "U0EVE"))
+    assert await house.state(request) == "approved"
+    types = [one.type async for one in _events(house)]
+    assert "person.linked" in types
+    assert (await command("U0EVE", "unlink"))["text"] == "This Slack account is nobody's any more."
+    assert await mine(house, "eve") == []
+
+
+async def _events(house):
+    size = await house.gate.ledger_size()
+    async for one in house.gate.events(0):
+        yield one
+        if one.seq >= size - 1:
+            return
+
+
+async def test_d5_looking_links_nothing(house, page, command) -> None:
+    path = path_in(await command("U0SCAN", "link"))
+    for method in ("GET", "HEAD", "GET"):
+        await page(method, path, "eve")
+    assert (await page("GET", path)).headers["location"] == f"/sign-in?next={path}"
+    assert (await page("POST", path)).status_code == 401
+    assert await mine(house, "eve") == []
+
+
+async def test_d5_another_sites_form_links_nothing(house, page, command) -> None:
+    path = path_in(await command("U0SITE", "link"))
+    cross = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    assert (await page("POST", path, "eve", **cross)).status_code == 403
+    assert await mine(house, "eve") == []
+
+
+async def test_a_link_works_once_and_not_for_long(house, page, command) -> None:
+    path = path_in(await command("U0ONCE", "link"))
+    assert (await page("POST", path, "cho")).status_code == 303
+    assert (await page("POST", path, "eve")).status_code == 404
+    late = path_in(await command("U0LATE", "link"))
+    house.clock.ahead_ms += linking.VALID_MS
+    assert (await page("POST", late, "eve")).status_code == 404
+    assert (await page("POST", "/linked/" + "A" * 43, "eve")).status_code == 404
+
+
+async def test_a5_an_account_of_one_person_is_not_given_to_another(house, page, command) -> None:
+    path = path_in(await command(house.users["ada"], "link"))
+    answer = await page("POST", path, "eve")
+    assert answer.status_code == 409
+    assert await mine(house, "eve") == []
+    assert house.users["ada"] in await mine(house, "ada")
+
+
+async def test_the_command_lists_what_waits_for_whoever_types_it(house, command) -> None:
+    request = await house.ask(resource="host/listed")
+    listed = await command(house.users["ada"], "")
+    assert request in str(listed["blocks"])
+    assert request not in str((await command(house.users["mara"], ""))["blocks"])
+    assert "consentry link" in (await command("U0NOBODY", ""))["text"]
+    assert "/consentry unlink" in (await command(house.users["ada"], "help"))["text"]
+
+
+@pytest.mark.parametrize("missing", ["team_id", "user_id", "command"])
+async def test_d1_a_command_without_a_field_is_refused(house, fake, missing) -> None:
+    fields = fake.command("U0ADA")
+    del fields[missing]
+    assert (await house.post("/channels/slack/commands", fields)).status_code == 400
+
+
+async def test_d1_a_command_that_slack_did_not_sign_is_refused(house, fake) -> None:
+    answer = await house.post("/channels/slack/commands", fake.command("U0ADA", "link"), signature="v0=" + "1" * 64)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "bad_signature"
+
+
+async def test_the_link_is_kept_as_a_hash_only(house, command) -> None:
+    from consentry.store import tables
+
+    token = path_in(await command("U0HASH", "link")).rpartition("/")[2]
+    rows = await house.gate.store.read(lambda tx: tx.execute(tables.channel_links.select()).all())
+    assert token.encode() not in b"".join(bytes(row.hash) for row in rows)
+    assert all(len(row.hash) == 32 for row in rows)
