@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
@@ -223,3 +223,21 @@ async def test_options_that_go_around_are_refused(hooks: Hooks, wrong: dict) -> 
 def test_a_sync_gate_is_refused(gate: Consentry, desk: Desk) -> None:
     with pytest.raises(Misused):
         Hooks(ToolGate(gate, desk.resource))
+
+
+async def test_the_example_runs(documented: Callable[[str], list], desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    import claude_agent_sdk
+
+    program = Program(desk)
+    monkeypatch.setattr(
+        claude_agent_sdk, "ClaudeSDKClient", lambda options: ClaudeSDKClient(options, transport=program)
+    )
+    (example,) = documented("Claude Agent SDK")
+    names: dict[str, Any] = {}
+    exec(example, names)
+    await names["client"].connect()
+    assert (await program.call(COMMAND)).startswith("defer: ")
+    await vote(desk, "approve")
+    assert await program.call(COMMAND) == "ran"
+    await names["client"].disconnect()
+    await names["hooks"]._gate.close()

@@ -185,6 +185,17 @@ def test_a_caller_without_a_graph_gets_the_error(gate: Consentry, desk: Desk, de
     assert desk.ran == []
 
 
+def test_the_example_runs(documented: Callable[[str], list], desk: Desk) -> None:
+    first, later = documented("LangChain and LangGraph")
+    model = Scripted(replies=[asking(table="users", ids=[1])["messages"][0], AIMessage("done")])
+    names: dict[str, Any] = {"model": model, "perform": desk.perform}
+    exec(first, names)
+    desk.vote("approve")
+    exec(later, names)
+    assert names["done"]["messages"][-1].content == "done"
+    assert desk.ran == [("users", [1])]
+
+
 class Scripted(BaseChatModel):
     """A model that says what it was told to say."""
 

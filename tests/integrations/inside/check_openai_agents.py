@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -209,3 +209,14 @@ async def test_on_the_callers_loop(agate: AsyncConsentry, desk: Desk, delete_row
     agent = Agent("cleaner", tools=[guard(delete_rows, ToolGate(agate, desk.resource))], model=Scripted(calling()))
     await paused(agent, desk)
     assert desk.states() == ["pending"]
+
+
+async def test_the_example_runs(documented: Callable[[str], list], desk: Desk, model: Scripted) -> None:
+    first, later = documented("OpenAI Agents SDK")
+    names: dict[str, Any] = {"model": model, "perform": desk.perform}
+    await eval(first, names)
+    await asyncio.to_thread(desk.vote, "approve")
+    await eval(later, names)
+    await names["gate"].close()
+    assert names["result"].final_output == "done"
+    assert desk.ran == [("users", [1, 2])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,3 +185,13 @@ def test_what_has_no_exact_form_is_refused(gate: Consentry, desk: Desk) -> None:
     assert desk.ran == []
     Agent(TestModel(), toolsets=[GuardedToolset(kit, via=via, unbound=["secret"])]).run_sync("go")
     assert len(desk.ran) == 1
+
+
+def test_the_example_runs(documented: Callable[[str], list], desk: Desk) -> None:
+    first, later = documented("pydantic-ai")
+    names: dict[str, Any] = {"model": TestModel(call_tools=["delete_rows"]), "perform": desk.perform}
+    exec(first, names)
+    desk.vote("approve")
+    exec(later, names)
+    assert "done" in names["result"].output
+    assert desk.ran == [("a", [0])]

@@ -5,9 +5,13 @@ These files run in the environment of the frameworks (requirements-frameworks.lo
 
 from __future__ import annotations
 
+import ast
 import os
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType
 from uuid import uuid4
 
 import pytest
@@ -26,9 +30,15 @@ class Desk:
     asked: list[Decision] = field(default_factory=list)
     ran: list[object] = field(default_factory=list)
 
-    def vote(self, verdict: str, index: int = -1) -> None:
+    def vote(self, verdict: str) -> None:
+        """On what was asked last."""
         with Someone(self.url, os.environ["TEST_REVIEWER"]) as reviewer:
-            reviewer.vote(str(self.asked[index].request_id), verdict, "said so")
+            reviewer.vote(str(self.actions()[-1]["request_id"]), verdict, "said so")
+
+    def perform(self, *arguments: object) -> str:
+        """What the tools of examples do."""
+        self.ran.append(arguments)
+        return "done"
 
     def actions(self) -> list[dict]:
         """All that was asked about this test's resource, first things first."""
@@ -42,6 +52,20 @@ class Desk:
     def bound(self, index: int = -1) -> object:
         """The arguments that people were asked about."""
         return self.actions()[index]["action"]["arguments"]["arguments"]
+
+
+@pytest.fixture
+def documented(desk: Desk) -> Callable[[str], list[CodeType]]:
+    """The examples of one section of docs/integrations.md, about this test's resource."""
+
+    def of(section: str) -> list[CodeType]:
+        text = (Path(__file__).parents[3] / "docs" / "integrations.md").read_text("utf-8")
+        text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+        found = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        named = [re.sub(r'resource="\w+"', f'resource="{desk.resource}"', one) for one in found]
+        return [compile(one, section, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT) for one in named]
+
+    return of
 
 
 @pytest.fixture
