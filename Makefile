@@ -47,10 +47,11 @@ tools:
 	@sh .ci/tools
 
 lock: $(VENV)/installed-dev ## pin dependencies anew, with hashes
-	$(LOCK) --extra vector --build-deps-for editable --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra vector --extra slack --build-deps-for editable --output-file requirements.lock pyproject.toml
 	@mkdir -p .work && { echo "-c ../requirements.lock"; $(BIN)/python -c 'import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")'; } > .work/dev.in
 	$(LOCK) --output-file requirements-dev.lock .work/dev.in
+	$(LOCK) --output-file requirements-frameworks.lock tests/integrations/frameworks.in
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .work .mypy_cache .ruff_cache .pytest_cache .hypothesis
