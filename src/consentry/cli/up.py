@@ -28,6 +28,9 @@ def up(
         False
     ),
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+    sign_in: Annotated[
+        str | None, typer.Option("--sign-in", metavar="EMAIL", help="Print a sign-in link for this person.")
+    ] = None,
 ) -> None:
     """Start the server and the inbox. Works without any settings: loopback, SQLite, starter policies, one-time link."""
     from consentry.server.run import run
@@ -35,8 +38,9 @@ def up(
 
     settings = load(config, data_dir=data)
     if not demo:
-        run(settings, host=host, port=port, no_browser=no_browser)
+        run(settings, host=host, port=port, no_browser=no_browser, sign_in=sign_in)
         return
     from consentry.demo import seed
 
-    run(seed.with_dataset(settings), host=host, port=port, demo=True, no_browser=no_browser, seed=seed.seed)
+    ready = seed.with_dataset(settings)
+    run(ready, host=host, port=port, demo=True, no_browser=no_browser, seed=seed.seed, sign_in=sign_in)

@@ -49,11 +49,14 @@ class Options:
     """What the command line says beside the settings.
 
     `seed` runs once the server is ready, for `--demo`; `clock_offset_ms` moves the store's clock, for rehearsals.
+    `sign_in` is whom to print a sign-in link for, whatever the settings say of links: who starts the server has its
+    data at hand, and the link is an entry in the ledger.
     """
 
     no_browser: bool = False
     seed: Hook | None = None
     clock_offset_ms: Callable[[], int] = lambda: 0
+    sign_in: str | None = None
 
 
 class Server(uvicorn.Server):
@@ -80,7 +83,7 @@ class Server(uvicorn.Server):
 
 
 def run(settings: Settings, *, host: str | None = None, port: int | None = None, demo: bool = False,
-        no_browser: bool = False, seed: Hook | None = None) -> None:  # fmt: skip
+        no_browser: bool = False, seed: Hook | None = None, sign_in: str | None = None) -> None:  # fmt: skip
     """Serve until a signal says stop; with `demo`, `seed` runs once it answers.
 
     Raises `ConsentryError` where it cannot start.
@@ -91,7 +94,7 @@ def run(settings: Settings, *, host: str | None = None, port: int | None = None,
     settings = settings.model_copy(update={"server": server})
     set_up(settings.log)
     check_address(settings)
-    options = Options(no_browser, seed if demo else None)
+    options = Options(no_browser, seed if demo else None, sign_in=sign_in)
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop
@@ -112,7 +115,7 @@ async def serve(
         async with open_services(settings, clock_offset_ms=options.clock_offset_ms) as services, listeners(services):
             server = Server(uvicorn_config(settings, services), services)
             deliverer = Deliverer(services.gate.store, settings.webhooks)
-            link = await sign_in_link(services)
+            link = await sign_in_link(services, options.sign_in)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             beside = [asyncio.create_task(deliverer.run()), asyncio.create_task(server.stop_with(services))]
             beside.append(asyncio.create_task(warm(services)))
@@ -204,14 +207,19 @@ def listen(settings: Settings) -> socket.socket:
     return listening
 
 
-async def sign_in_link(services: Services) -> Invitation | None:
-    """A link for the first administrator: at the first start, and again until somebody has signed in with one."""
+async def sign_in_link(services: Services, email: str | None = None) -> Invitation | None:
+    """A link for the first administrator: at the first start, and again until somebody has signed in with one.
+
+    With `email`, one for that person, whom there must be: the way in when a provider is down or nobody is left.
+    """
     directory = services.directory
+    if email is not None:
+        return await directory.invite(None, (await directory.person(email)).email)
     made = await directory.first_administrator(services.settings.identity.administrator)
     if made is not None:
         return made
     awaited = await directory.administrator_awaited()
-    if awaited is None and sys.stdout.isatty():
+    if awaited is None and sys.stdout.isatty() and not services.settings.identity.oidc:
         awaited = await directory.some_administrator()
     return None if awaited is None else await directory.invite(None, awaited.email)
 
