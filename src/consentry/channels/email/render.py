@@ -42,7 +42,7 @@ def message(
     mail = EmailMessage(policy=SMTP)
     origin = address(sender)
     title = _NOTES[kind] if kind is not None else _SUBJECTS[card.state]
-    mail["Subject"] = f"{title}: {card.operation} on {_short(card.resource)}"
+    mail["Subject"] = _header(f"{title}: {card.operation} on {_short(card.resource)}")
     mail["From"] = origin
     mail["To"] = address(to)
     mail["Message-ID"] = f"<{message_id}@{origin.domain}>"
@@ -106,6 +106,11 @@ def _html(card: Card, title: str, lines: list[tuple[str, str]]) -> Markup:
     ).format(
         title=title, operation=card.operation, resource=resource, rows=rows, url=escape(card.url), verb=verb
     )  # fmt: skip
+
+
+def _header(text: str) -> str:
+    """A text for a header. `email` decodes an encoded word (RFC 2047) that it is given, line breaks in it included."""
+    return "".join(char if char.isprintable() else " " for char in text).replace("=?", "= ?")
 
 
 def _short(text: str) -> str:
