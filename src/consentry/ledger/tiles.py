@@ -222,24 +222,21 @@ class TileNodes:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The right edge of a published log: what is needed to publish more of it, at any size.
+    """The right edge of a published log: what is needed to publish more of its tiles, at any size.
 
-    `rows[L]` are the bytes of level L's partial tile (fewer than 256 hashes), `bundle` the entries of the partial
-    bundle.
+    `rows[L]` are the bytes of level L's partial tile (fewer than 256 hashes).
     """
 
     size: int = 0
     rows: tuple[bytes, ...] = ()
-    bundle: tuple[bytes, ...] = ()
 
-    def extend(self, entries: Sequence[bytes]) -> tuple[Edge, dict[str, bytes]]:
-        """The edge after more entries, and the files to publish before a checkpoint of that size is: path to bytes.
+    def extend(self, leaves: Sequence[bytes]) -> tuple[Edge, dict[str, bytes]]:
+        """The edge after more leaf hashes, and the tiles to publish before a checkpoint of that size: path to bytes.
 
-        Files are immutable: none is ever published twice with different bytes.
+        Tiles are immutable: none is ever published twice with different bytes.
         """
         files: dict[str, bytes] = {}
-        bundle = _publish_bundles(files, self.size // TILE_WIDTH, [*self.bundle, *entries])
-        carry, rows = [leaf_hash(entry) for entry in entries], []
+        carry, rows = list(leaves), []
         for level in range(64):
             if not carry and level >= len(self.rows):
                 break
@@ -247,46 +244,27 @@ class Edge:
             row = self.rows[level] if level < len(self.rows) else b""
             left, carry = _publish_row(files, level, before, row, carry)
             rows.append(left)
-        return Edge(self.size + len(entries), tuple(rows), bundle), files
+        return Edge(self.size + len(leaves), tuple(rows)), files
 
     @staticmethod
     def at(size: int, reader: TileReader) -> Edge:
-        """The edge of a log already published to `size`, read back from its files."""
+        """The edge of a log already published to `size`, read back from its tiles."""
         rows, level = [], 0
         while size >> (TILE_HEIGHT * level):
             index, width = divmod(size >> (TILE_HEIGHT * level), TILE_WIDTH)
             rows.append(read_tile(reader, TileName(level, index, width)) if width else b"")
             level += 1
-        index, width = divmod(size, TILE_WIDTH)
-        bundle = read_bundle(reader, TileName(None, index, width)) if width else []
-        return Edge(size, tuple(rows), tuple(bundle))
-
-
-def read_bundle(reader: TileReader, name: TileName) -> list[bytes]:
-    """The first `name.width` entries of a bundle: the partial file, or else the full one that has replaced it."""
-    try:
-        entries = decode_bundle(reader.read(name.path))
-    except TileMissing:
-        if name.width == TILE_WIDTH:
-            raise
-        entries = decode_bundle(reader.read(TileName(None, name.index).path))[: name.width]
-    if len(entries) != name.width:
-        raise TileInvalid(f"`{name.path}` holds {len(entries)} entries where its width asks for {name.width}")
-    return entries
+        return Edge(size, tuple(rows))
 
 
 def tile_tree(entries: Sequence[bytes]) -> tuple[dict[str, bytes], Frontier]:
     """All files of a log but its checkpoint, and its frontier: for exports and small logs."""
-    _, files = Edge().extend(entries)
-    return files, Frontier().extend(leaf_hash(entry) for entry in entries)
-
-
-def _publish_bundles(files: dict[str, bytes], index: int, entries: list[bytes]) -> tuple[bytes, ...]:
+    leaves = [leaf_hash(entry) for entry in entries]
+    _, files = Edge().extend(leaves)
     for at in range(0, len(entries), TILE_WIDTH):
         part = entries[at : at + TILE_WIDTH]
-        files[TileName(None, index, len(part)).path] = encode_bundle(part)
-        index += 1
-    return tuple(entries[len(entries) - len(entries) % TILE_WIDTH :])
+        files[entries_path(at // TILE_WIDTH, len(part))] = encode_bundle(part)
+    return files, Frontier().extend(leaves)
 
 
 def _publish_row(

@@ -152,7 +152,7 @@ class Publisher:
         if self._edge.size != covered:
             self._edge = Edge.at(covered, DatabaseReader(tx, covered))
         until = min(size, covered + CHUNK)
-        edge, files = self._edge.extend(_entries(tx, covered, until))
+        edge, files = self._edge.extend(_leaves(tx, covered, until))
         _write_tiles(tx, files)
         if until < size:
             self._edge = edge
@@ -240,11 +240,15 @@ def _entries(tx: Tx, start: int, end: int) -> Sequence[bytes]:
     return [bytes(entry) for entry in rows]  # type: ignore[call-overload]
 
 
+def _leaves(tx: Tx, start: int, end: int) -> Sequence[bytes]:
+    seq = tables.ledger_entries.c.seq
+    rows = tx.execute(select(tables.ledger_entries.c.leaf).where(seq >= start, seq < end).order_by(seq)).scalars()
+    return [bytes(leaf) for leaf in rows]  # type: ignore[call-overload]
+
+
 def _write_tiles(tx: Tx, files: dict[str, bytes]) -> None:
     for path, data in files.items():
         name = TileName.parse(path)
-        if name.level is None:
-            continue
         full = TileName(name.level, name.index).path
         changed = tx.execute(update(tables.ledger_tiles).where(tables.ledger_tiles.c.path == full).values(data=data))
         if changed.rowcount == 0:

@@ -173,7 +173,7 @@ passkeys = Table(
     Column("removed_at", BigInteger),
     UniqueConstraint("credential_id", name="one_passkey_per_credential"),
 )
-"""Public keys (SubjectPublicKeyInfo) by which persons sign their votes. A removed one stays, so that it stays removed."""
+"""Public keys (SubjectPublicKeyInfo) by which persons sign their votes. A removed one stays: it stays removed."""
 
 passkey_challenges = Table(
     "passkey_challenges",
