@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from consentry.actions import Action, Json, JsonObject
 from consentry.doors.mcp import lens, pausing
-from consentry.doors.mcp.calls import Calls, Visit
+from consentry.doors.mcp.calls import Calls
 from consentry.doors.mcp.client import Channel
 from consentry.doors.mcp.errors import METHOD_NOT_FOUND, UPSTREAM_FAILED, RpcError, UpstreamFailed
 from consentry.doors.mcp.keeper import Keeper
+from consentry.doors.mcp.tasks import Tasks
+from consentry.doors.mcp.visit import Visit
 from consentry.doors.mcp.wire import (
     META_LOG_LEVEL,
     META_SERVER,
@@ -41,8 +43,9 @@ CACHED = frozenset(
 class Conversation:
     """Answers requests; the channel of each is its way back meanwhile."""
 
-    def __init__(self, calls: Calls, keeper: Keeper) -> None:
+    def __init__(self, calls: Calls, tasks: Tasks, keeper: Keeper) -> None:
         self._calls = calls
+        self._tasks = tasks
         self._keeper = keeper
 
     async def answer(self, visit: Visit, request: Request, channel: Channel) -> JsonObject:
@@ -73,7 +76,7 @@ class Conversation:
         if method in PASSED:
             return await self._calls.plain(visit, method, _forwarded(params), channel)
         if method in TASK_METHODS and visit.client.modern:
-            return await self._calls.task(visit, method, params)
+            return await self._tasks.answer(visit, method, params)
         if visit.client.modern:
             if method == "server/discover":
                 return self._discovered(visit)

@@ -12,7 +12,7 @@ from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
 from consentry.actions import Json, JsonObject
-from consentry.doors.mcp.calls import Calls, Visit
+from consentry.doors.mcp.calls import Calls
 from consentry.doors.mcp.client import Caller, Client, of_initialize, of_request, unsupported
 from consentry.doors.mcp.config import Server
 from consentry.doors.mcp.conversation import Conversation, initialized
@@ -30,9 +30,15 @@ from consentry.doors.mcp.lens import Types
 from consentry.doors.mcp.links import Links
 from consentry.doors.mcp.listening import listen
 from consentry.doors.mcp.masking import Clean
+from consentry.doors.mcp.outcomes import Outcomes
+from consentry.doors.mcp.performing import Performer
 from consentry.doors.mcp.reply import Reply, send_empty, send_json
+from consentry.doors.mcp.runs import Runs
+from consentry.doors.mcp.sealing import Seals
 from consentry.doors.mcp.sessions import Session, Sessions
 from consentry.doors.mcp.state import Sealer
+from consentry.doors.mcp.tasks import Tasks
+from consentry.doors.mcp.visit import Visit
 from consentry.doors.mcp.wire import (
     META_VERSION,
     MODERN,
@@ -72,13 +78,18 @@ class Door:
         self._limit = limit
         self._stopping = stopping or asyncio.Event()
         self.links = Links()
-        self.calls = Calls(keeper, Sealer(key), types=tools.types, cleaner=tools.cleaner, stopping=self._stopping)
-        self.conversation = Conversation(self.calls, keeper)
+        self.runs = Runs()
+        self.outcomes = Outcomes(keeper)
+        performer = Performer(keeper, self.runs, self.outcomes, types=tools.types, cleaner=tools.cleaner)
+        seals = Seals(Sealer(key), keeper)
+        calls = Calls(keeper, seals, performer, self.runs, types=tools.types, stopping=self._stopping)
+        self.conversation = Conversation(calls, Tasks(calls, keeper), keeper)
         self.sessions = Sessions(self.links)
 
     async def close(self) -> None:
         """Let go of everybody; what waits for people goes on waiting in the store."""
-        await self.calls.close()
+        await self.runs.close()
+        await self.outcomes.close()
         await self.sessions.close()
         await self.links.close()
 

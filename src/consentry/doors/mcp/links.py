@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from consentry.actions import Json, canonical
-from consentry.doors.mcp.calls import Visit
 from consentry.doors.mcp.catalog import Catalog
 from consentry.doors.mcp.client import Caller, Client
 from consentry.doors.mcp.config import Server
 from consentry.doors.mcp.http_pipe import HttpPipe
 from consentry.doors.mcp.link import Link, Pipe
 from consentry.doors.mcp.stdio_pipe import StdioPipe
+from consentry.doors.mcp.visit import Visit
 
 IDLE_S = 600.0
 SWEEP_S = 30.0

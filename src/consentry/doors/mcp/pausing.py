@@ -29,6 +29,7 @@ _ENDED = {
     ActionState.CLAIMED: "This call is under way elsewhere.",
     ActionState.UNKNOWN: "This call was begun, and how it ended is unknown. Look before you make it again.",
 }
+POLL_MS = 2_000
 
 
 class Rung(StrEnum):
@@ -111,7 +112,12 @@ def input_required(decision: Decision, url: str | None, state: str) -> JsonObjec
     }
 
 
-def task(decision: Decision, status: str, *, now_ms: int, poll_ms: int, text: str, more: JsonObject) -> JsonObject:
+def begun(decision: Decision, url: str | None, *, now_ms: int) -> JsonObject:
+    """A call that waits for people, as a task."""
+    return {"resultType": "task", **task(decision, "working", now_ms=now_ms, text=waiting_text(decision, url), more={})}
+
+
+def task(decision: Decision, status: str, *, now_ms: int, text: str, more: JsonObject) -> JsonObject:
     """A task of the tasks extension. Its id is the action's, which outlives this process."""
     left = None if decision.expires_at_ms is None else max(0, decision.expires_at_ms - decision.submitted_at_ms)
     return {
@@ -121,7 +127,7 @@ def task(decision: Decision, status: str, *, now_ms: int, poll_ms: int, text: st
         "createdAt": _time(decision.submitted_at_ms),
         "lastUpdatedAt": _time(now_ms),
         "ttlMs": left,
-        "pollIntervalMs": poll_ms,
+        "pollIntervalMs": POLL_MS,
         **more,
     }
 

@@ -8,10 +8,10 @@ import secrets
 from collections.abc import Mapping
 
 from consentry.actions import JsonObject
-from consentry.doors.mcp.calls import Visit
 from consentry.doors.mcp.client import Caller
 from consentry.doors.mcp.errors import INVALID_REQUEST, METHOD_NOT_FOUND, RpcError, UpstreamBroke
 from consentry.doors.mcp.links import Links
+from consentry.doors.mcp.visit import Visit
 from consentry.doors.mcp.wire import Id, Message, Notification, Request, Response
 
 IDLE_S = 3600.0
