@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -221,6 +221,31 @@ def _channels(settings: Settings) -> Iterator[Finding]:
             yield Finding("channels", Grade.BROKEN, f"`{name}`: {error}")
     if not secrets:
         yield Finding("channels", Grade.FINE, "web, API and command line")
+    for name, probe in _probes(settings):
+        try:
+            yield Finding("channels", Grade.FINE, f"{name} answers{asyncio.run(probe())}")
+        except ConsentryError as error:
+            yield Finding("channels", Grade.BROKEN, f"{name}: {error}", f"see docs/{name}.md")
+
+
+def _probes(settings: Settings) -> Iterator[tuple[str, Callable[[], Coroutine[None, None, str]]]]:
+    """What asks each channel that is switched on whether it lets us in."""
+    from consentry.server.channels import check_email, check_slack
+
+    slack, email = settings.channels.slack, settings.channels.email
+    if slack is not None:
+
+        async def ask_slack() -> str:
+            return f": {await check_slack(slack)}"
+
+        yield "slack", ask_slack
+    if email is not None:
+
+        async def ask_email() -> str:
+            await check_email(email)
+            return f" at {email.host}"
+
+        yield "email", ask_email
 
 
 def _server(settings: Settings) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from consentry.channels.model import ChannelMisconfigured, target_of
@@ -14,6 +15,7 @@ from consentry.server.logs import log
 
 if TYPE_CHECKING:
     from consentry.channels.delivery import Deliverer
+    from consentry.channels.email.config import EmailConfig
     from consentry.channels.slack.api import SlackApi
     from consentry.channels.slack.config import SlackConfig
     from consentry.channels.slack.receive import Receiver
@@ -86,6 +88,8 @@ def slack_config(settings: SlackSettings) -> SlackConfig:
     """What the settings say of Slack. Raises `ChannelMisconfigured`."""
     from consentry.channels.slack.config import SlackConfig
 
+    if find_spec("slack_sdk") is None:
+        raise ChannelMisconfigured("`channels.slack` needs `slack_sdk`: install `consentry[slack]`")
     needed = "signing_secret" if settings.mode == "http" else "app_token"
     for name in (needed, "bot_token"):
         if getattr(settings, name) is None:
@@ -134,19 +138,31 @@ async def _run_slack(config: SlackConfig, api: SlackApi, receiver: Receiver, del
 
 
 def _email(settings: EmailSettings, gate: Gate, origin: str, mask: ChatMask) -> Deliverer:
-    try:
-        from consentry.channels.email.send import EmailSender
-    except ImportError:
-        raise ChannelMisconfigured("`channels.email` needs `aiosmtplib`: install `consentry[email]`") from None
     from consentry.channels.delivery import Deliverer
+    from consentry.channels.email.route import EmailRoute
+    from consentry.channels.email.send import EmailSender
+
+    config = _email_config(settings)
+
+    async def find(person: str) -> str | None:
+        roster = await gate.roster()
+        found = roster.persons.get(roster.canonical(person))
+        return found.email if found is not None and found.active else None
+
+    return Deliverer(gate.store, EmailRoute(), EmailSender(config, find), mask, origin)
+
+
+def _email_config(settings: EmailSettings) -> EmailConfig:
+    """What the settings say of e-mail. Raises `ChannelMisconfigured`, `InvalidAddress`."""
+    if find_spec("aiosmtplib") is None:
+        raise ChannelMisconfigured("`channels.email` needs `aiosmtplib`: install `consentry[email]`")
     from consentry.channels.email.config import EmailConfig
     from consentry.channels.email.render import address
-    from consentry.channels.email.route import EmailRoute
 
     address(settings.sender)
     if settings.security == "none" and settings.username is not None:
         raise ChannelMisconfigured('`channels.email.security = "none"` would send the password in the clear')
-    config = EmailConfig(
+    return EmailConfig(
         host=settings.host,
         sender=settings.sender,
         port=settings.port,
@@ -155,13 +171,6 @@ def _email(settings: EmailSettings, gate: Gate, origin: str, mask: ChatMask) -> 
         username=settings.username,
         password=_reveal(settings.password),
     )
-
-    async def find(person: str) -> str | None:
-        roster = await gate.roster()
-        found = roster.persons.get(roster.canonical(person))
-        return found.email if found is not None and found.active else None
-
-    return Deliverer(gate.store, EmailRoute(), EmailSender(config, find), mask, origin)
 
 
 def _reveal(secret: SecretRef | None) -> Callable[[], str] | None:
@@ -175,3 +184,10 @@ async def check_slack(settings: SlackSettings) -> str:
     async with SlackApi(slack_config(settings)) as api:
         answer = await api.call("auth.test")
     return f"{answer.get('user', 'a bot')} in {answer.get('team', 'a team')}"
+
+
+async def check_email(settings: EmailSettings) -> None:
+    """Whether the mail server lets us in. Raises what sending raises."""
+    from consentry.channels.email.send import check
+
+    await check(_email_config(settings))

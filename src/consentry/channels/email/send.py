@@ -64,23 +64,36 @@ class EmailSender:
         return render.message(message.card, message_id, message.role, sender=self._config.sender, to=to, kind=kind)
 
     async def _send(self, mail: EmailMessage) -> None:
-        config = self._config
-        secure = config.security != "none"
-        try:
-            await aiosmtplib.send(
-                mail,
-                hostname=config.host,
-                port=config.port,
-                username=config.username,
-                password=None if config.password is None else config.password(),
-                use_tls=config.security == "tls",
-                start_tls=config.security == "starttls",
-                tls_context=ssl.create_default_context(cafile=config.ca) if secure else None,
-                timeout=TIMEOUT_S,
-            )
-        except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPConnectTimeoutError) as error:
-            raise SendFailed(f"the mail server cannot be reached: {type(error).__name__}") from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise SendFailed(f"the mail server refused: {error.code}") from None
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise SendFailed(f"sending was cut short: {type(error).__name__}", ambiguous=True) from None
+        await _with(self._config, lambda client: client.send_message(mail))
+
+
+async def check(config: EmailConfig) -> None:
+    """Connect, sign in, and say nothing. Raises `SendFailed`."""
+    await _with(config, lambda client: client.noop())
+
+
+async def _with(config: EmailConfig, do: Callable[[aiosmtplib.SMTP], Awaitable[object]]) -> None:
+    """One connection, and one thing done over it. Raises `SendFailed`, ambiguous once anything was on its way."""
+    secure = config.security != "none"
+    client = aiosmtplib.SMTP(
+        hostname=config.host,
+        port=config.port,
+        username=config.username,
+        password=None if config.password is None else config.password(),
+        use_tls=config.security == "tls",
+        start_tls=config.security == "starttls",
+        tls_context=ssl.create_default_context(cafile=config.ca) if secure else None,
+        timeout=TIMEOUT_S,
+    )
+    connected = False
+    try:
+        async with client:
+            connected = True
+            await do(client)
+    except aiosmtplib.SMTPResponseException as error:
+        raise SendFailed(f"the mail server refused: {error.code}") from None
+    except aiosmtplib.SMTPRecipientsRefused:
+        raise SendFailed("the mail server takes no mail for this address") from None
+    except (aiosmtplib.SMTPException, OSError) as error:
+        what = "sending was cut short" if connected else "the mail server cannot be reached"
+        raise SendFailed(f"{what}: {type(error).__name__}", ambiguous=connected) from None
