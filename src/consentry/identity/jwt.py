@@ -10,6 +10,7 @@ import base64
 import binascii
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -17,6 +18,9 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from consentry.actions.json import parse_object
 from consentry.errors import ConsentryError, InvalidInput
+
+if TYPE_CHECKING:
+    from joserfc._rfc7515.model import JWSAlgModel
 
 Key = RSAKey | ECKey | OKPKey
 Claims = Mapping[str, object]
@@ -26,9 +30,20 @@ ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 )
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519", "Ed25519": "Ed25519"}
-_REGISTRY = jws.JWSRegistry(algorithms=sorted(ALGORITHMS), strict_check_header=False)
-_REGISTRY.max_payload_length = MAX_TOKEN
-_REGISTRY.max_header_length = 8 * 1024
+
+
+class _Registry(jws.JWSRegistry):
+    """One algorithm only, whatever else the library knows. Header members that are not understood are left alone."""
+
+    max_payload_length = MAX_TOKEN
+    max_header_length = 8 * 1024
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        """`EdDSA` is deprecated for not naming its curve (RFC 9864); here the key's curve is checked."""
+        return self.algorithms[name] if name == "EdDSA" and name in (self.allowed or ()) else super().get_alg(name)
+
+
+_REGISTRIES = {alg: _Registry(algorithms=[alg], strict_check_header=False) for alg in ALGORITHMS}
 
 
 class InvalidJwt(InvalidInput):
@@ -71,7 +86,7 @@ def verify(token: str, key: Key, alg: str) -> Claims:
     """The claims of a token that this key has signed with this algorithm. Raises `InvalidJwt`."""
     require_fitting(key, alg)
     try:
-        verified = jws.deserialize_compact(token, key, algorithms=[alg], registry=_REGISTRY)
+        verified = jws.deserialize_compact(token, key, registry=_REGISTRIES[alg])
     except (JoseError, ValueError):
         raise InvalidJwt("the token's signature is not by the key that it names") from None
     return _object(verified.payload)

@@ -21,6 +21,7 @@ COOL_DOWN_S = 30.0
 STALE_S = 24 * 3600.0
 """How long the last set is used while the issuer does not answer."""
 _USES = (None, "sig", "jwt-svid")
+_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
 _TYPES: dict[object, type[RSAKey] | type[ECKey] | type[OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 
 
@@ -56,7 +57,7 @@ def parse_key(jwk: Claims) -> Key | None:
     if kind is None or "d" in jwk or "k" in jwk:
         return None
     try:
-        return kind.import_key({name: value for name, value in jwk.items() if isinstance(value, str)})
+        return kind.import_key({name: value for name in _MEMBERS if isinstance(value := jwk.get(name), str)})
     except (JoseError, ValueError, KeyError, TypeError):
         return None
 
