@@ -79,114 +79,54 @@ class Notes:
 
 
 @dataclass
-class Arena:
-    """A store, a fork server, and the lives it gave."""
+class Judge:
+    """A store that was written to by processes that were killed, and what they were told before."""
 
     url: str
     folder: Path
-    forker: subprocess.Popen[str]
     seed: int = 0
     random: random.Random = field(default_factory=lambda: random.Random(0))
     lives: list[Notes] = field(default_factory=list)
     checkpoints: set[bytes] = field(default_factory=set)
-    last: tuple[int, Notes] = field(init=False)
-    """The worker that is left alive, with what it was told."""
+    agent: Actor = AGENT
+    origin: str = "example.com/killed"
 
     @property
     def settings(self) -> GateSettings:
         return GateSettings(
-            data_dir=self.folder / "data", store_url=self.url, policy_dir=self.folder / "policies", background=False
-        )
+            data_dir=self.folder / "data", store_url=self.url, policy_dir=self.folder / "policies", background=False,
+            ledger_origin=self.origin,
+        )  # fmt: skip
 
-    async def prepare(self) -> None:
+    def lay_out(self) -> None:
         (self.folder / "policies").mkdir()
         (self.folder / "data").mkdir()
         (self.folder / "policies" / "a.cedar").write_text(POLICIES)
-        gate = await Gate.open(self.settings)
-        await gate.store.write(populate)
-        await gate.close()
-
-    def order(self, order: dict[str, object]) -> int:
-        assert self.forker.stdin is not None
-        assert self.forker.stdout is not None
-        self.forker.stdin.write(json.dumps(order) + "\n")
-        self.forker.stdin.flush()
-        return int(self.forker.stdout.readline())
-
-    def start(self, seen: str) -> tuple[int, Notes]:
-        notes = Notes(self.folder / f"life-{len(self.lives)}.notes")
-        self.lives.append(notes)
-        life = {
-            "url": self.url, "data": str(self.folder / "data"), "policies": str(self.folder / "policies"),
-            "notes": str(notes.path), "effects": str(self.folder / "effects"),
-            "seed": f"{self.seed}-{len(self.lives)}", "seen": seen,
-        }  # fmt: skip
-        return self.order({"start": life}), notes
-
-    def kill(self, pid: int) -> None:
-        self.order({"kill": pid})
-
-    def run(self, kills: int) -> None:
-        """Kill one of two workers at a random point, start it again, and so on."""
-        alive = [self.start("") for _ in range(2)]
-        for _ in range(kills):
-            at = self.random.randrange(2)
-            pid, notes = alive[at]
-            if self.random.random() < 0.8:  # else while it starts
-                answers = self.random.randrange(1, 25)
-                wait_for(lambda notes=notes, answers=answers: notes.count() > answers, notes)
-            time.sleep(self.random.random() * 0.02)
-            self.keep_checkpoint()
-            self.kill(pid)
-            notes.check()
-            alive[at] = self.start(" ".join(self.claimable()))
-        for _, notes in alive:
-            wait_for(lambda notes=notes: notes.count() > 0, notes)
-        self.kill(alive[0][0])
-        self.last = alive[1]
-
-    def claimable(self) -> list[str]:
-        """Some actions that the workers asked about lately: whoever starts may try to claim them."""
-        found = [note["action"] for life in self.lives[-6:] for note in life.read() if note["what"] == "asked"]
-        return found[-30:]
 
     def keep_checkpoint(self) -> None:
         kept = self.folder / "data" / "ledger.checkpoint"
         if kept.exists():
             self.checkpoints.add(kept.read_bytes())
 
-    async def judge(self) -> Counter[str]:
-        """Everything that must hold. Answers how often what was acknowledged."""
-        gate = await Gate.open(self.settings)
-        try:
-            await self.end_waiting(gate)
-        finally:
-            await gate.close()
-        self.kill(self.last[0])
-        gate = await Gate.open(self.settings)  # a start brings in what the dead had journaled
-        try:
-            return await self.check(gate)
-        finally:
-            await gate.close()
+    @staticmethod
+    def waiting(notes: Notes) -> set[str]:
+        """The actions that somebody waits for and was told nothing about."""
+        told = notes.read()
+        left = Counter(note["action"] for note in told if note["what"] == "waiting")
+        left.subtract(note["action"] for note in told if note["what"] == "waited")
+        return {action for action, count in left.items() if count > 0}
 
-    async def end_waiting(self, gate: Gate) -> None:
-        """Whoever still waits in a living process must be told of what this one decides (threat C6)."""
-        notes = self.last[1]
-
-        def waiting() -> set[str]:
-            told = notes.read()
-            left = Counter(note["action"] for note in told if note["what"] == "waiting")
-            left.subtract(note["action"] for note in told if note["what"] == "waited")
-            return {action for action, count in left.items() if count > 0}
+    async def end_waiting(self, gate: Gate, notes: Notes) -> None:
+        """Whoever still waits elsewhere must be told of what this process decides (threat C6)."""
 
         def nobody_waits_in_vain() -> bool:
-            return not (waiting() & decided)
+            return not (self.waiting(notes) & decided)
 
         pending = await gate.requests(RequestQuery(state=RequestState.PENDING, limit=200))
         decided: set[str] = set()
         for request in pending:
             try:
-                ended = await gate.withdraw(request.id, AGENT)
+                ended = await gate.withdraw(request.id, self.agent)
             except Exception:
                 ended = await gate.request(request.id)
             decided |= set(ended.action_ids)
@@ -212,19 +152,21 @@ class Arena:
     async def check_effects(self, gate: Gate) -> None:
         """Nothing was performed twice, and nothing without a claim."""
         path = self.folder / "effects"
-        lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-        grants = Counter(grant for grant, _, _ in lines)
-        assert not [grant for grant, count in grants.items() if count > 1]
+        done = [tuple(line.split()) for line in path.read_text().splitlines()] if path.exists() else []
 
-        def look(tx: Tx) -> tuple[dict[str, str], dict[str, int]]:
+        def look(tx: Tx) -> tuple[dict[tuple[str, str], str], dict[str, int]]:
             claims = tables.claims.c
-            rows = tx.execute(select(claims.id, claims.grant_id)).all()
+            rows = tx.execute(select(claims.id, claims.action_id, claims.grant_id)).all()
             each = select(claims.grant_id, func.count().label("n")).group_by(claims.grant_id)
-            return {row.id: row.grant_id for row in rows}, {row.grant_id: row.n for row in tx.execute(each)}
+            return {(row.id, row.action_id): row.grant_id for row in rows}, {
+                row.grant_id: row.n for row in tx.execute(each)
+            }
 
-        claims, uses = await gate.store.read(look)
+        grants, uses = await gate.store.read(look)
         assert set(uses.values()) <= {1}
-        assert {claim: grant for grant, claim, _ in lines}.items() <= claims.items()
+        assert not set(done) - grants.keys()
+        used = Counter(grants[effect] for effect in done)
+        assert not [grant for grant, count in used.items() if count > 1]
 
     async def check_acknowledged(self, gate: Gate, told: list[dict[str, str]]) -> None:
         """Whatever was acknowledged is in the log, and its receipt verifies."""
@@ -269,6 +211,79 @@ class Arena:
         raise AssertionError(note)
 
 
+@dataclass
+class Arena(Judge):
+    """A store, a fork server, and the lives it gave."""
+
+    forker: subprocess.Popen[str] = field(kw_only=True)
+    last: tuple[int, Notes] = field(init=False)
+    """The worker that is left alive, with what it was told."""
+
+    async def prepare(self) -> None:
+        self.lay_out()
+        gate = await Gate.open(self.settings)
+        await gate.store.write(populate)
+        await gate.close()
+
+    def order(self, order: dict[str, object]) -> int:
+        assert self.forker.stdin is not None
+        assert self.forker.stdout is not None
+        self.forker.stdin.write(json.dumps(order) + "\n")
+        self.forker.stdin.flush()
+        return int(self.forker.stdout.readline())
+
+    def start(self, seen: str) -> tuple[int, Notes]:
+        notes = Notes(self.folder / f"life-{len(self.lives)}.notes")
+        self.lives.append(notes)
+        life = {
+            "url": self.url, "data": str(self.folder / "data"), "policies": str(self.folder / "policies"),
+            "notes": str(notes.path), "effects": str(self.folder / "effects"),
+            "seed": f"{self.seed}-{len(self.lives)}", "seen": seen, "origin": self.origin,
+        }  # fmt: skip
+        return self.order({"start": life}), notes
+
+    def kill(self, pid: int) -> None:
+        self.order({"kill": pid})
+
+    def run(self, kills: int) -> None:
+        """Kill one of two workers at a random point, start it again, and so on."""
+        alive = [self.start("") for _ in range(2)]
+        for _ in range(kills):
+            at = self.random.randrange(2)
+            pid, notes = alive[at]
+            if self.random.random() < 0.8:  # else while it starts
+                answers = self.random.randrange(1, 25)
+                wait_for(lambda notes=notes, answers=answers: notes.count() > answers, notes)
+            time.sleep(self.random.random() * 0.02)
+            self.keep_checkpoint()
+            self.kill(pid)
+            notes.check()
+            alive[at] = self.start(" ".join(self.claimable()))
+        for _, notes in alive:
+            wait_for(lambda notes=notes: notes.count() > 0, notes)
+        self.kill(alive[0][0])
+        self.last = alive[1]
+
+    def claimable(self) -> list[str]:
+        """Some actions that the workers asked about lately: whoever starts may try to claim them."""
+        found = [note["action"] for life in self.lives[-6:] for note in life.read() if note["what"] == "asked"]
+        return found[-30:]
+
+    async def judge(self) -> Counter[str]:
+        """Everything that must hold. Answers how often what was acknowledged."""
+        gate = await Gate.open(self.settings)
+        try:
+            await self.end_waiting(gate, self.last[1])
+        finally:
+            await gate.close()
+        self.kill(self.last[0])
+        gate = await Gate.open(self.settings)  # a start brings in what the dead had journaled
+        try:
+            return await self.check(gate)
+        finally:
+            await gate.close()
+
+
 def wait_for(condition, notes: Notes, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not condition():
@@ -295,7 +310,19 @@ def forker() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
+def judge(store_url: str, tmp_path: Path) -> Judge:
+    judge = Judge(store_url, tmp_path)
+    judge.lay_out()
+    return judge
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Notes:
+    return Notes(tmp_path / "clients.notes")
+
+
+@pytest.fixture
 async def arena(store_url: str, tmp_path: Path, forker: subprocess.Popen[str]) -> Arena:
-    arena = Arena(store_url, tmp_path, forker)
+    arena = Arena(store_url, tmp_path, forker=forker)
     await arena.prepare()
     return arena

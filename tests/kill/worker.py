@@ -103,28 +103,28 @@ class Worker:
             return
         action_id = self.random.choice(self.seen)
         taken = await self.gate.claim(action_id, AGENT)
-        await self.perform(action_id, taken.grant_id, taken.id)
+        await self.perform(action_id, taken.id)
 
     async def read(self) -> None:
         """Policy allows it outright: claimed as it is submitted."""
         decision = await self.gate.submit(Submission(Action(AGENT, "dataset.read", "customers"), Facts()), claim=True)
         assert decision.claim is not None
-        await self.perform(decision.action_id, decision.claim.grant_id, decision.claim.id)
+        await self.perform(decision.action_id, decision.claim.id)
 
     async def routine(self) -> None:
         """Level L0: journaled first."""
         decision = await self.gate.submit(Submission(Action(AGENT, "s3.get", "customers"), Facts()), claim=True)
         assert decision.claim is not None
         self.note("journaled", action=decision.action_id, claim=decision.claim.id)
-        os.write(self.effects, f"{decision.claim.grant_id} {decision.claim.id} {decision.action_id}\n".encode())
+        os.write(self.effects, f"{decision.claim.id} {decision.action_id}\n".encode())
 
     async def publish(self) -> None:
         note = await self.gate.checkpoint_now()
         self.note("published", checkpoint=note.decode())
 
-    async def perform(self, action_id: str, grant_id: str, claim_id: str) -> None:
-        self.note("claimed", action=action_id, grant=grant_id, claim=claim_id)
-        os.write(self.effects, f"{grant_id} {claim_id} {action_id}\n".encode())
+    async def perform(self, action_id: str, claim_id: str) -> None:
+        self.note("claimed", action=action_id, claim=claim_id)
+        os.write(self.effects, f"{claim_id} {action_id}\n".encode())
         await self.gate.settle(claim_id, AGENT, OutcomeStatus.SUCCEEDED)
         self.note("settled", action=action_id, claim=claim_id)
 
@@ -136,7 +136,7 @@ class Worker:
 async def live(order: dict[str, str]) -> None:
     settings = GateSettings(
         data_dir=Path(order["data"]), store_url=order["url"], policy_dir=Path(order["policies"]), sweep_seconds=0.05,
-        checkpoint_seconds=0.02,
+        checkpoint_seconds=0.02, ledger_origin=order["origin"],
     )  # fmt: skip
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     notes, effects = os.open(order["notes"], flags, 0o600), os.open(order["effects"], flags, 0o600)
