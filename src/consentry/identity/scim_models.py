@@ -1,12 +1,11 @@
 """Users and groups as SCIM names them (RFC 7643), as far as anything here rests on them.
 
-What a provider sends beyond this (telephone numbers, addresses, titles) is dropped as it comes in: what is not kept cannot
-leak. Importing this loads scim2-models, so only what serves SCIM does.
+What a provider sends beyond this (telephone numbers, addresses, titles) is dropped as it comes in: what is not kept
+cannot leak. Importing this loads scim2-models, so only what serves SCIM does.
 """
 
-from __future__ import annotations
-
-from typing import Annotated, Any, TypeAlias
+# Annotations are evaluated here, not postponed: the library reads the names in `Reference["User"]` from them.
+from typing import Annotated, Any
 
 from pydantic import Field
 from scim2_models import (
@@ -18,7 +17,6 @@ from scim2_models import (
     ComplexAttribute,
     ETag,
     Filter,
-    Group,
     Mutability,
     Patch,
     Reference,
@@ -39,7 +37,7 @@ POLICY = ScimPolicy(
     remove_value_as_filter=ScimPolicy.RemoveValue.apply,
     unmatched_path_filter=ScimPolicy.UnmatchedPathFilter.create,
 )
-"""What clients in the field do beyond the letter, and is taken: attributes that are not kept here, and Entra's PATCH."""
+"""What clients do beyond the letter, and is taken: attributes that are not kept here, and Entra's way of PATCH."""
 
 
 class Name(ComplexAttribute):
@@ -58,11 +56,30 @@ class Email(ComplexAttribute):
     primary: bool | None = None
 
 
+class Member(ComplexAttribute):
+    """A user in a group. Groups in groups are not kept."""
+
+    value: Annotated[str | None, Mutability.immutable, CaseExact.true] = None
+    ref: Annotated[Reference["User"] | None, Mutability.immutable] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User"])
+
+
+class Group(Resource[Any]):
+    """A group of persons. In policies it goes by a name that is made from `display_name`."""
+
+    __schema__ = URN("urn:ietf:params:scim:schemas:core:2.0:Group")
+
+    display_name: Annotated[str | None, Required.true] = None
+    members: list[Member] | None = None
+
+
 class GroupOfUser(ComplexAttribute):
     """A group that the user is in; changed on the group only."""
 
     value: Annotated[str | None, Mutability.read_only, CaseExact.true] = None
-    ref: Annotated[Reference[Group] | None, Mutability.read_only] = Field(
+    ref: Annotated[Reference["Group"] | None, Mutability.read_only] = Field(
         None, serialization_alias="$ref", validation_alias="$ref"
     )
     display: Annotated[str | None, Mutability.read_only] = None
@@ -79,9 +96,6 @@ class User(Resource[Any]):
     active: bool | None = None
     emails: list[Email] | None = None
     groups: Annotated[list[GroupOfUser] | None, Mutability.read_only] = None
-
-
-AnyResource: TypeAlias = User | Group
 
 
 def provider(origin: str) -> ScimProvider:
@@ -106,6 +120,3 @@ def _config(origin: str) -> ServiceProviderConfig:
             )
         ],
     )
-
-
-__all__ = ["MOST_RESULTS", "POLICY", "AnyResource", "Email", "Group", "GroupOfUser", "Name", "User", "provider"]

@@ -69,10 +69,10 @@ def groups_of(tx: Tx, persons: list[str]) -> dict[str, list[AnyRow]]:
 
 
 def members_of(tx: Tx, group: str) -> list[AnyRow]:
-    """The users in a group, with the name that each is shown by."""
+    """The users in a group."""
     members = tables.memberships.c
     query = (
-        select(_U.id, _U.user_name)
+        select(_U.id)
         .join(tables.memberships, members.person_id == _U.id)
         .where(members.group_name == group, _U.deleted_at.is_(None))
         .order_by(_U.id)

@@ -31,6 +31,8 @@ from consentry.server.openapi import endpoint as openapi_endpoint
 from consentry.server.origin import check_host, known_hosts
 from consentry.server.problems import NotAcceptedMethod, UnknownPath, problem_response
 from consentry.server.routes import endpoints
+from consentry.server.routes.scim import PREFIX as SCIM
+from consentry.server.routes.scim import ScimDoor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,7 +89,7 @@ class Pages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if self._pages is None or path.startswith(("/v1/", "/ledger/")) or scope["type"] != "http":
+        if self._pages is None or path.startswith(("/v1/", "/ledger/", SCIM)) or scope["type"] != "http":
             raise UnknownPath("there is nothing at this path: see `/openapi.json`")
         scope[ROUTE] = "page"
         access = page_access(path)
@@ -208,6 +210,8 @@ def create_app(services: Services) -> ASGIApp:
     routes = [Route(path, Resource(services, path, rows)) for path, rows in sorted(by_path.items(), key=_busy_first)]
     routes.append(Route("/mcp/{resource}", mcp))
     routes += [Route(path, http) for path in ("/http/{resource}", "/http/{resource}/{path:path}")]
+    if services.settings.identity.scim.token is not None:
+        routes.append(Route(f"{SCIM}{{path:path}}", ScimDoor(services)))
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = Pages(services, _pages(services))

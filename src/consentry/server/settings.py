@@ -91,6 +91,15 @@ class PolicySettings(Section):
     """The directory of `*.cedar`, `schema.cedarschema` and `cases/*.toml`. Without it, the built-in starter set."""
 
 
+class ScimSettings(Section):
+    """Users and groups from an identity provider by SCIM 2.0, at `/scim/v2`."""
+
+    token: SecretRef | None = None
+    """The token that the provider sends, by reference: `env:NAME`. Without it there is no SCIM."""
+    per_minute: Annotated[int, Field(ge=1)] = 1200
+    """How many calls the provider may make in a minute from one address."""
+
+
 class IdentitySettings(Section):
     """People and their sessions."""
 
@@ -110,6 +119,7 @@ class IdentitySettings(Section):
     """For whom administrators may make sign-in links: everybody, who never signed in, or who has no provider."""
     dpop: Literal["off", "optional", "required"] = "off"
     """Whether tokens of agents and services are bound to keys (RFC 9449): if they ask for it, or always."""
+    scim: ScimSettings = ScimSettings()
     oidc: Annotated[dict[str, OidcSettings], AfterValidator(check_names)] = {}
     workload: Annotated[dict[str, WorkloadSettings], AfterValidator(check_names)] = {}
 
