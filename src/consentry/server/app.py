@@ -208,8 +208,9 @@ def create_app(services: Services) -> ASGIApp:
     for row in table(services):
         by_path.setdefault(row.path, []).append(row)
     routes = [Route(path, Resource(services, path, rows)) for path, rows in sorted(by_path.items(), key=_busy_first)]
-    routes.append(Route("/mcp/{resource}", mcp))
-    routes += [Route(path, http) for path in ("/http/{resource}", "/http/{resource}/{path:path}")]
+    doors = [Route("/mcp/{resource}", mcp)]
+    doors += [Route(path, http) for path in ("/http/{resource}", "/http/{resource}/{path:path}")]
+    routes[1:1] = doors  # busy, too
     if services.settings.identity.scim.token is not None:
         routes.append(Route(f"{SCIM}{{path:path}}", ScimDoor(services)))
     app = Starlette(routes=routes, lifespan=lifespan)

@@ -13,7 +13,9 @@ from consentry.doors.mcp.client import Channel
 from consentry.doors.mcp.errors import METHOD_NOT_FOUND, RpcError
 
 KEPT = 512
-"""How many finished runs are kept for whoever comes back. What is not kept is still on the action, without content."""
+"""How many runs are kept for whoever comes back. What is not kept is still on the action, without content."""
+LOOKED_AT = 4
+"""How many of the oldest are looked at when one is added, which is more than are added: the cost stays the same."""
 
 
 @dataclass(slots=True)
@@ -120,8 +122,14 @@ class Runs:
         for key in keys:
             if key is not None:
                 self._kept[key] = run
-        for key in [key for key, one in self._kept.items() if one.done][: max(0, len(self._kept) - KEPT)]:
-            del self._kept[key]
+        for _ in range(LOOKED_AT):
+            if len(self._kept) <= KEPT:
+                return
+            key, one = next(iter(self._kept.items()))
+            if one.done:
+                del self._kept[key]
+            else:
+                self._kept.move_to_end(key)  # comes round again
 
     def find(self, *keys: str | None) -> Run | None:
         return next((self._kept[key] for key in keys if key is not None and key in self._kept), None)
