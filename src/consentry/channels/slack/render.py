@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -27,6 +27,10 @@ APPROVE, DENY, OPEN = "consentry_approve", "consentry_deny", "consentry_open"
 CONFIRM, REASON, WORDS = "consentry_confirm", "consentry_reason", "consentry_words"
 EVENT = "consentry_message"
 """The type of the metadata by which a message is found again."""
+
+_MARKS = re.compile(r"[*~`]|(?<!\w)_|_(?!\w)")
+_SUMMED = frozenset({"findings", "rows", "files", "secrets", "destroys", "external", "public", "destructive"})
+"""Facts that the first lines of a card count."""
 
 BUDGET = 9_000
 SHORT = 200
@@ -143,7 +147,9 @@ def _body(card: Card) -> tuple[list[Block], bool]:
 
 def _texts(card: Card) -> Iterable[str]:
     for part in card.parts:
-        yield from _part(part)
+        rows = tuple(row for row in part.rows if part.title != FOUND or row.label not in _SUMMED)
+        if rows:
+            yield from _part(replace(part, rows=rows))
 
 
 def _part(part: Part) -> Iterable[str]:
@@ -170,8 +176,8 @@ def _row(part: Part, row: Row, value: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    """A text that is no payload, and still must not be read as markup."""
-    return text if not any(mark in text for mark in "*_~`") else text.translate(dict.fromkeys(map(ord, "*_~`"), "'"))
+    """A text that is no payload, and still must not be read as markup. A `_` within a word is none."""
+    return _MARKS.sub("'", text)
 
 
 def _long(label: str, value: str) -> Iterable[str]:
@@ -182,7 +188,7 @@ def _long(label: str, value: str) -> Iterable[str]:
 
 def _line(card: Card) -> str:
     """The resource, and which data."""
-    return f"*{code(card.resource[:400])}*" + (f"\n{escape(_unmarked(card.data))}" if card.data else "")
+    return code(card.resource[:400]) + (f"\n{escape(_unmarked(card.data))}" if card.data else "")
 
 
 def _asked(card: Card) -> str:
