@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from consentry.ledger.checkpoint import Checkpoint
+from consentry.ledger.checkpoint import Checkpoint, read_checkpoint
 from consentry.ledger.errors import KeeperUnavailable, LedgerBehind, LedgerForked, ProofInvalid, TileMissing
 from consentry.ledger.merkle import NodeReader, root
 
 
 class Keeper(Protocol):
-    """Holds one checkpoint. `write` returns only once the checkpoint would survive a power failure."""
+    """Holds one checkpoint. `advance` returns only once it, or a later one, would survive a power failure."""
 
     def read(self) -> bytes | None: ...
 
-    def write(self, checkpoint: bytes) -> None: ...
+    def advance(self, checkpoint: bytes) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class FileKeeper:
-    """Keeps the checkpoint in a file, replaced atomically and durably. One writer at a time: the sequencer."""
+    """Keeps the checkpoint in a file, replaced atomically and durably.
+
+    Any number of processes may advance it: they compare and replace under a lock on a file beside it, so that a slow
+    one never puts an older checkpoint over a newer one.
+    """
 
     path: Path
 
@@ -35,8 +42,32 @@ class FileKeeper:
         except OSError as error:
             raise KeeperUnavailable(f"keeper: `{self.path.name}` cannot be read; check its permissions") from error
 
-    def write(self, checkpoint: bytes) -> None:
-        """Replace the checkpoint: write beside it, fsync, rename over it, fsync the directory."""
+    def advance(self, checkpoint: bytes) -> None:
+        """Keep this checkpoint, unless a later one is kept already.
+
+        Raises `KeeperUnavailable`, and `LedgerForked` where one of the same size and another root is kept.
+        """
+        if self.read() == checkpoint:
+            return
+        with self._alone():
+            kept = self.read()
+            if kept is None or _follows(read_checkpoint(checkpoint), read_checkpoint(kept)):
+                self._replace(checkpoint)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            lock = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise KeeperUnavailable(f"keeper: `{self.path.name}` cannot be locked; check space and rights") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _replace(self, checkpoint: bytes) -> None:
+        """Write beside it, fsync, rename over it, fsync the directory."""
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             with beside.open("wb") as file:
@@ -52,6 +83,16 @@ class FileKeeper:
         except OSError as error:
             beside.unlink(missing_ok=True)
             raise KeeperUnavailable(f"keeper: `{self.path.name}` cannot be written; check space and rights") from error
+
+
+def _follows(new: Checkpoint, kept: Checkpoint) -> bool:
+    """Whether `new` may stand in the place of `kept`; the same one signed again, by a rotated key, may."""
+    if new.size == kept.size and new.root != kept.root:
+        raise LedgerForked(
+            f"ledger: at size `{kept.size}` a checkpoint with another root was kept; find out which processes write to "
+            "this log, and from which databases"
+        )
+    return new.size >= kept.size
 
 
 def check_against(kept: Checkpoint, current_size: int, reader: NodeReader) -> None:

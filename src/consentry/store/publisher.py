@@ -90,7 +90,7 @@ class Publisher:
                 published, more = await self._store.write(self._publish_chunk)
                 if not more:
                     break
-            self._keep(published)
+            self._keeper.advance(published.note)
             return published
 
     async def sequence(self) -> None:
@@ -125,7 +125,7 @@ class Publisher:
                 pass
             published = await self._store.write(lambda tx: self._change_key(tx, new))
             self._signer = new
-            self._keep(published)
+            self._keeper.advance(published.note)
 
     def _change_key(self, tx: Tx, new: Signer) -> Published:
         last = latest(tx)
@@ -172,11 +172,6 @@ class Publisher:
         keys = load_keys(tx)
         if keys and keys[-1].verifier != self._signer.verifier:
             raise KeyRetired("another replica rotated the ledger's key: start this one again with the new key")
-
-    def _keep(self, published: Published) -> None:
-        kept = self._keeper.read()
-        if kept is None or (kept != published.note and read_checkpoint(kept).size <= published.size):
-            self._keeper.write(published.note)
 
 
 class DatabaseReader:
