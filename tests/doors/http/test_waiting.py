@@ -1,4 +1,4 @@
-"""Waiting for people: held answers, 202, 409 and the same call again, comments of a stream; one grant, one execution."""
+"""Waiting for people: held answers, 202, 409 and the same call again, comments of a stream; one execution."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class Door:
         return pausing.members(decision, self._keeper.request_url(decision), self._keeper.status_url(decision))
 
     async def _refuse(
-        self, visit: Visit, error: ConsentryError, decision: Decision, headers: Mapping[str, str] | None = None
+        self, visit: Visit, error: Exception, decision: Decision, headers: Mapping[str, str] | None = None
     ) -> None:
         await refuse(visit.exchange, error, self._members(decision), headers)
 
@@ -205,7 +205,7 @@ class Door:
     async def _perform(self, visit: Visit, decision: Decision, claim: Claim) -> None:
         """The effect, its masking and its outcome. An outcome that nobody knows is not told: it is `unknown`."""
         status: OutcomeStatus | None = OutcomeStatus.FAILED
-        summary = "the door failed"
+        summary = "not sent"
         answer: Answer | None = None
         if visit.head.is_websocket:
             await self._websocket(visit, decision, claim)
@@ -221,15 +221,15 @@ class Door:
         except UpstreamFailed as error:
             status, summary = _failed(error, answer)
             await self._refuse(visit, error, decision)
-        except (Unreadable, Denied) as error:
-            status, summary = OutcomeStatus.FAILED, f"{summary}, not given out: {error.code}"
-            await self._refuse(visit, error, decision)
         except asyncio.CancelledError:
             if answer is not None:
                 status, summary = OutcomeStatus.FAILED, f"{summary}, the caller left in the middle"
             else:
                 status = None
             raise
+        except Exception as error:
+            status, summary = OutcomeStatus.FAILED, f"{summary}, not given out: {_code(error)}"
+            await self._refuse(visit, error, decision)
         finally:
             if answer is not None:
                 answer.close()
@@ -419,6 +419,13 @@ def _failed(error: UpstreamFailed, answer: Answer | None) -> tuple[OutcomeStatus
     if answer is not None:
         return OutcomeStatus.FAILED, f"answered {answer.status}, then {error.code} in the middle"
     return (None, "") if error.sent else (OutcomeStatus.FAILED, "the upstream could not be reached")
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, ConsentryError):
+        return error.code
+    log.error("request_failed", exc_info=error)
+    return "internal"
 
 
 def _streamed(body: Body | Counted) -> tuple[str, ...]:

@@ -29,7 +29,6 @@ class ListenerExchange:
         self.started = False
         self.events = False
         self.answer: web.StreamResponse | None = None
-        self.was_cut = False
 
     @property
     def peer(self) -> str | None:
@@ -67,7 +66,6 @@ class ListenerExchange:
         await self.answer.write_eof()
 
     def cut(self) -> None:
-        self.was_cut = True
         if self.request.transport is not None:
             self.request.transport.abort()
 
@@ -110,8 +108,5 @@ class Listener:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = ListenerExchange(request)
         await self._handle(exchange)
-        if exchange.answer is None:
-            raise ConnectionResetError
-        if exchange.was_cut:
-            raise ConnectionResetError
+        assert exchange.answer is not None
         return exchange.answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import aiohttp
 from aiohttp import web
@@ -16,6 +17,7 @@ from consentry.doors.http.errors import UpstreamBroke, UpstreamDown
 from consentry.doors.http.listener import ListenerExchange
 
 LARGEST = 4 << 20
+LAST_WORDS_S = 1.0
 _PROTOCOL = "sec-websocket-protocol"
 _UNSUPPORTED = 1003
 _BROKEN = 1011
@@ -50,15 +52,26 @@ async def relay(
         inwards = asyncio.create_task(_pass(front, behind, None))
         outwards = asyncio.create_task(_pass(behind, front, cleaner))
         try:
-            await asyncio.wait({inwards, outwards}, return_when=asyncio.FIRST_COMPLETED)
-            ended = inwards if inwards.done() else outwards
-            code = ended.result()
+            await _until_one_ends(inwards, outwards)
+            code = (inwards if inwards.done() else outwards).result()
         finally:
             for task in (inwards, outwards):
                 task.cancel()
             await asyncio.gather(inwards, outwards, return_exceptions=True)
-        await asyncio.gather(front.close(code=code), behind.close(code=code), return_exceptions=True)
+        closing = asyncio.gather(front.close(code=code), behind.close(code=code), return_exceptions=True)
+        with suppress(asyncio.CancelledError):  # the caller hangs up as soon as it has closed
+            await asyncio.shield(closing)
     return code
+
+
+async def _until_one_ends(inwards: asyncio.Task[int], outwards: asyncio.Task[int]) -> None:
+    """A caller who hangs up cancels us; what it said before is read first."""
+    try:
+        await asyncio.wait({inwards, outwards}, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        await asyncio.wait({inwards}, timeout=LAST_WORDS_S)
+        if not inwards.done():
+            raise
 
 
 Side = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
