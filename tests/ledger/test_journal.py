@@ -29,6 +29,9 @@ class Ledger:
         self.gaps += batch.gaps
         self.drained[batch.instance] = batch.last
 
+    def mark(self, instance: str) -> int:
+        return self.drained.get(instance, 0)
+
 
 def abandon(journal: Journal) -> None:
     """Let go of a journal's locks, as the death of its process does, and keep its files."""
@@ -114,17 +117,17 @@ os.kill(os.getpid(), signal.SIGKILL)
     child = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert child.returncode == -signal.SIGKILL
     ledger = Ledger()
-    assert recover(tmp_path, {}, ledger) == ["child"]
+    assert recover(tmp_path, ledger.mark, ledger) == ["child"]
     assert ledger.records == [b"%d" % n for n in range(100)]
     assert ledger.gaps == []
-    assert recover(tmp_path, ledger.drained, ledger) == []
+    assert recover(tmp_path, ledger.mark, ledger) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_files_of_the_living_are_left_alone(tmp_path: Path) -> None:
     journal, ledger = Journal(tmp_path, "i1"), Ledger()
     journal.append(b"a")
-    assert recover(tmp_path, {}, ledger) == []
+    assert recover(tmp_path, ledger.mark, ledger) == []
     assert ledger.records == []
     journal.close(ledger)
 
@@ -142,7 +145,7 @@ def test_records_that_reached_the_ledger_before_the_crash_are_not_drained_twice(
         journal.drain(commit_and_die)
     journal.append(b"c")
     abandon(journal)
-    recover(tmp_path, ledger.drained, ledger)
+    recover(tmp_path, ledger.mark, ledger)
     assert (ledger.records, ledger.gaps) == ([b"a", b"b", b"c"], [])
 
 
@@ -154,7 +157,7 @@ def test_a_torn_tail_is_a_gap_and_the_file_is_kept(tmp_path: Path, cut: int) -> 
     abandon(journal)
     path = next(tmp_path.iterdir())
     path.write_bytes(path.read_bytes()[:-cut])
-    assert recover(tmp_path, {}, ledger) == ["i1"]
+    assert recover(tmp_path, ledger.mark, ledger) == ["i1"]
     assert (ledger.records, ledger.gaps) == ([b"a"], [Gap("i1", "torn", 2, None)])
     assert [p.suffix for p in tmp_path.iterdir()] == [".damaged"]
 
@@ -166,7 +169,7 @@ def test_a_changed_byte_ends_what_can_be_believed(tmp_path: Path) -> None:
     abandon(journal)
     path = next(tmp_path.iterdir())
     path.write_bytes(path.read_bytes().replace(b"bbbb", b"bxbb"))
-    recover(tmp_path, {}, ledger)
+    recover(tmp_path, ledger.mark, ledger)
     assert (ledger.records, ledger.gaps) == ([b"aaaa"], [Gap("i1", "torn", 2, None)])
 
 
@@ -183,7 +186,7 @@ def test_a_lost_segment_is_a_gap_between_counters(tmp_path: Path) -> None:
     journal.append(b"d")
     abandon(journal)
     sorted(tmp_path.iterdir())[1].unlink()
-    recover(tmp_path, {"i1": 0}, ledger)
+    recover(tmp_path, lambda _: 0, ledger)
     assert (ledger.records, ledger.gaps) == ([b"a", b"c", b"d"], [Gap("i1", "missing", 2, 2)])
 
 
@@ -192,7 +195,7 @@ def test_after_a_power_failure_the_tail_is_uncertain(tmp_path: Path, monkeypatch
     journal.append(b"a")
     abandon(journal)
     monkeypatch.setattr(module, "_boot_id", lambda: b"another start of the machine".ljust(36))
-    recover(tmp_path, {}, ledger)
+    recover(tmp_path, ledger.mark, ledger)
     assert (ledger.records, ledger.gaps) == ([b"a"], [Gap("i1", "uncertain", 2, None)])
 
 

@@ -426,6 +426,7 @@ class Gate:
             try:
                 if await self.store.read(sweeping.due):
                     await self.store.write(lambda tx: sweeping.sweep(tx, self._core))
+                await self._journal.recover()
             except ConsentryError as error:
                 log.warning("sweep failed", extra={"code": error.code})
             await asyncio.sleep(self._core.settings.sweep_seconds)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,7 @@ from consentry.consent.states import ClaimState
 from consentry.consent.submitting import Prepared, judged_fields, prepare, submit
 from consentry.errors import ConsentryError
 from consentry.ledger.entry import FieldValue, encode_entry
+from consentry.ledger.errors import JournalUnavailable
 from consentry.ledger.journal import MAX_RECORD_BYTES, Batch, Journal, recover
 from consentry.store import Store, Tx, tables
 from consentry.store.record import record, spell_time
@@ -43,11 +45,12 @@ class _Held:
 class Journaling:
     """The journal of one gate, and what of it has not reached the ledger yet."""
 
-    def __init__(self, core: Core, store: Store, journal: Journal, instance: str) -> None:
+    def __init__(self, core: Core, store: Store, journal: Journal, directory: Path) -> None:
         self._core = core
         self._store = store
         self._journal = journal
-        self._instance = instance
+        self._directory = directory
+        self._recovering: asyncio.Future[list[str]] | None = None
         self._held: dict[str, _Held] = {}
         self._claims: dict[str, str] = {}
         self._draining = asyncio.Lock()
@@ -59,14 +62,8 @@ class Journaling:
         """Recover what dead processes left, then start a journal for this one."""
         directory = data_dir / "journal"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        loop = asyncio.get_running_loop()
-        marks = await store.read(_marks)
-
-        def hand_over(batch: Batch) -> None:
-            asyncio.run_coroutine_threadsafe(_as_coroutine(store, batch), loop).result()
-
-        await asyncio.to_thread(recover, directory, marks, hand_over)
-        return cls(core, store, Journal(directory, instance), instance)
+        await asyncio.to_thread(_recovery(directory, store))
+        return cls(core, store, Journal(directory, instance), directory)
 
     async def submit(self, prepared: Prepared) -> Decision:
         """Journal a routine action, claimed. Falls back to a transaction where policy or people may have changed."""
@@ -122,7 +119,19 @@ class Journaling:
                 self._more.set()
                 log.warning("draining the journal failed", extra={"code": error.code})
 
+    async def recover(self) -> None:
+        """Bring in what processes journaled that died since: until then nobody else can see it."""
+        self._recovering = asyncio.ensure_future(asyncio.to_thread(_recovery(self._directory, self._store)))
+        try:
+            found = await asyncio.shield(self._recovering)  # a thread cannot be cancelled: `close` waits for it
+        except OSError as error:
+            raise JournalUnavailable(f"journal: its directory cannot be read ({type(error).__name__})") from error
+        for instance in found:
+            log.warning("recovered the journal of a process that died", extra={"instance": instance})
+
     async def close(self) -> None:
+        if self._recovering is not None:
+            await asyncio.wait({self._recovering})
         await self.drain()
         loop = asyncio.get_running_loop()
 
@@ -139,6 +148,22 @@ class Journaling:
         before = time.monotonic()  # wall clocks, here and at the database, may differ and jump
         await self._store.read(look)
         self._fresh_until = before + FRESH_MS / 1000
+
+
+def _recovery(directory: Path, store: Store) -> Callable[[], list[str]]:
+    """What recovers the journals of the dead, for a thread beside this loop. Answers the instances."""
+    loop = asyncio.get_running_loop()
+
+    async def read(instance: str) -> int:
+        return await store.read(lambda tx: _mark(tx, instance) or 0)
+
+    def drained(instance: str) -> int:
+        return asyncio.run_coroutine_threadsafe(read(instance), loop).result()
+
+    def hand_over(batch: Batch) -> None:
+        asyncio.run_coroutine_threadsafe(_as_coroutine(store, batch), loop).result()
+
+    return lambda: recover(directory, drained, hand_over)
 
 
 async def _as_coroutine(store: Store, batch: Batch) -> None:
@@ -181,15 +206,17 @@ def _journaled(prepared: Prepared, now_ms: int, lease_ms: int) -> tuple[Decision
     return decision, data
 
 
-def _marks(tx: Tx) -> dict[str, int]:
-    rows = tx.execute(select(tables.journal_marks.c.instance, tables.journal_marks.c.last)).all()
-    return {row.instance: row.last for row in rows}
+def _mark(tx: Tx, instance: str) -> int | None:
+    """The last counter of an instance that reached the ledger."""
+    marks = tables.journal_marks.c
+    last: int | None = tx.execute(select(marks.last).where(marks.instance == instance)).scalar_one_or_none()  # type: ignore[assignment]
+    return last
 
 
 def _write(tx: Tx, batch: Batch) -> None:
     """Records become rows and entries, and the mark moves, in one transaction: nothing twice, nothing lost."""
     marks = tables.journal_marks.c
-    last = tx.execute(select(marks.last).where(marks.instance == batch.instance)).scalar_one_or_none()
+    last = _mark(tx, batch.instance)
     for gap in batch.gaps:
         fields: dict[str, FieldValue | None] = {
             "instance": gap.instance,
@@ -200,7 +227,7 @@ def _write(tx: Tx, batch: Batch) -> None:
         record(tx, "ledger.gap", fields)
     for place, data in enumerate(batch.records):
         counter = batch.first + place
-        if last is None or counter > last:  # type: ignore[operator]
+        if last is None or counter > last:
             _write_one(tx, batch.instance, counter, orjson.loads(data))
     if last is None:
         tx.execute(tables.journal_marks.insert(), {"instance": batch.instance, "last": batch.last})

@@ -22,7 +22,7 @@ import os
 import re
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -132,8 +132,8 @@ class Journal:
             if self._length > _HEADER_BYTES:
                 raise JournalUnavailable("journal: records were appended while it closed; drain again")
             if self._file >= 0:
+                self._path.unlink()  # while it is locked, or it could be taken for an orphan's
                 os.close(self._file)
-                self._path.unlink()
                 self._file = -1
         return count
 
@@ -184,19 +184,20 @@ class Journal:
             raise JournalUnavailable("journal: it belongs to the process that opened it; open another after a fork")
 
 
-def recover(directory: Path, drained: Mapping[str, int], handler: Handler) -> list[str]:
+def recover(directory: Path, drained: Callable[[str], int], handler: Handler) -> list[str]:
     """Drain the files that dead processes left, and return their instances.
 
-    `drained` holds, for each instance, the last counter that reached the ledger: records up to it are skipped, and
-    counters missing after it are reported as gaps. Files of living processes are left alone. Safe to run in several
-    processes at once: a file is recovered by one of them.
+    `drained` tells of an instance the last counter that reached the ledger, 0 where none did: records up to it are
+    skipped, and counters missing after it are reported as gaps. It is asked once the instance's files are locked, when
+    nobody moves them any more. Files of living processes are left alone. Safe to run in several processes at once, and
+    beside a journal of this one: a file is recovered by one of them.
     """
     done = []
     for instance, paths in _by_instance(directory):
         locks = [lock for path in paths if (lock := _try_lock(path)) is not None]
         try:
             if len(locks) == len(paths) and all(path.exists() for path in paths):
-                _recover_instance(instance, paths, drained.get(instance, 0), handler)
+                _recover_instance(instance, paths, drained(instance), handler)
                 done.append(instance)
         finally:
             for lock in locks:
