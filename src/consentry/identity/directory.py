@@ -216,12 +216,13 @@ class Directory:
         return await self._write(run)
 
     async def first_administrator(self, email: str) -> Invitation | None:
-        """Make the first administrator, where nobody may administer; `None` where somebody may."""
+        """Make the first administrator, where nobody may administer; `None` where somebody may, or it is disabled."""
         token = mint(TokenKind.LINK)
 
         def run(tx: Tx) -> Invitation | None:
             tx.roster_changed()
-            if rows.count_administrators(tx):
+            awaited = rows.find_person(tx, email_key(email))
+            if rows.count_administrators(tx) or (awaited is not None and not awaited.active):
                 return None
             until, groups = tx.now_ms + self._lifetimes.link_ms, (ADMINISTRATORS,)
             person, new = people.invite(tx, None, email, name=None, groups=groups, token=token, expires_at_ms=until)

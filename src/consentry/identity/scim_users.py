@@ -39,6 +39,8 @@ def fold(name: str) -> str:
 def create(tx: Tx, user: User) -> str:
     """A user, and the person where there is none with their address. Answers the id. Raises `ScimConflict`."""
     tx.roster_changed()  # from here on nobody else makes or changes anybody
+    if user.active is None:
+        user = user.model_copy(update={"active": True})
     name = _user_name(user)
     _require_free(tx, name, None)
     address = _address(user)
@@ -46,7 +48,7 @@ def create(tx: Tx, user: User) -> str:
     if person is None:
         person = people.arrive(tx, address or f"{new_id('scim')}@scim.invalid", _shown(user, address), CAUSE)
     _insert(tx, person.id, user, name)
-    _set_active(tx, person, user.active is not False)
+    _set_active(tx, person, bool(user.active))
     return person.id
 
 

@@ -236,7 +236,7 @@ _TABLE = (
     _type("person.linked", "an identity was linked to a person", "person identity", "by channel"),
     _type("person.unlinked", "an identity was taken from a person", "person identity", "by channel reason"),
     _type("person.disabled", "a person may no longer sign in, vote or act", "person", "by cause reason"),
-    _type("person.enabled", "a disabled person may again", "person", "by reason"),
+    _type("person.enabled", "a disabled person may again", "person", "by cause reason"),
     _type(
         "passkey.registered",
         "a person registered a passkey; `key` is its public key, good at one relying party and origin only",

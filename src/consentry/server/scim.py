@@ -54,6 +54,8 @@ def refuse() -> Iterator[None]:
         yield
     except SCIMException as error:
         raise ScimInvalid(error.to_error()) from None
+    except RecursionError:
+        raise InvalidInput("a filter or path nests too deep") from None
     except ValidationError as error:
         raise ScimInvalid(Error.from_validation_error(error.errors(include_url=False)[0])) from None
 
