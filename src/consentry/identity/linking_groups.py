@@ -30,9 +30,7 @@ def follow_groups(tx: Tx, who: Asserted, person: str) -> None:
 
 
 def _changes(tx: Tx, source: str, wanted: frozenset[str], person: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Which groups to leave and to enter. Those that somebody has put the person into by hand are left alone, and so are
-    those that SCIM names the members of.
-    """
+    """Which groups to leave and to enter. What somebody did by hand is left alone, and so is what SCIM has a say in."""
     found = tx.execute(select(_P.source, _P.group_name).where(_P.person_id == person)).all()
     mine = frozenset(row.group_name for row in found if row.source == source)
     provided = frozenset(row.group_name for row in found)
