@@ -84,7 +84,26 @@ async def test_the_first_start_prints_where_everything_is_and_a_link_that_signs_
             assert who.json()["groups"] == ["admins"]
             assert (await http.get("/readyz")).json()["ready"]
     finally:
-        assert await _stop(process, signal.SIGTERM) in (0, -signal.SIGTERM)
+        assert await _stop(process, signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_c6_who_waits_is_answered_when_a_signal_stops_the_server_and_it_ends_with_0(tmp_path, how) -> None:
+    process, lines = await _start(tmp_path)
+    async with httpx2.AsyncClient(base_url=lines[0].split()[-1], trust_env=False, timeout=30) as http:
+        token = lines[3].partition("#token=")[2]
+        session = (await http.post("/v1/sessions", json={"token": token})).json()["session"]
+        http.headers["authorization"] = f"Bearer {session}"
+        await http.post("/v1/people", json={"email": "other@example.com", "groups": ["admins"]})
+        body = {"operation": "secret.read", "resource": "vault"}
+        action = (await http.post("/v1/actions", json=body)).json()
+        assert action["state"] == "pending"
+        waiting = asyncio.create_task(http.get(f"/v1/actions/{action['id']}", params={"wait": 30}))
+        while "consentry_waiting_callers 1" not in (await http.get("/metrics")).text:
+            await asyncio.sleep(0.02)
+        assert await _stop(process, how) == 0
+        answer = await waiting
+    assert (answer.status_code, answer.json()["state"]) == (200, "pending")
 
 
 async def test_c6_nothing_is_lost_by_a_kill(tmp_path) -> None:

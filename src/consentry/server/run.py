@@ -10,7 +10,7 @@ import logging
 import socket
 import sys
 import webbrowser
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
@@ -77,6 +77,15 @@ class Server(uvicorn.Server):
         await services.stopping.wait()
         self.should_exit = True
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """A signal ends the serving and is not raised anew afterwards: what stopped as it was told to ends with 0."""
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._services.stop()
         super().handle_exit(sig, frame)
@@ -86,7 +95,7 @@ def run(settings: Settings, *, host: str | None = None, port: int | None = None,
         no_browser: bool = False, seed: Hook | None = None, sign_in: str | None = None) -> None:  # fmt: skip
     """Serve until a signal says stop; with `demo`, `seed` runs once it answers.
 
-    Raises `ConsentryError` where it cannot start.
+    Raises `ConsentryError` where it cannot start, and `KeyboardInterrupt` where it is interrupted before that.
     """
     server = settings.server.model_copy(
         update={name: value for name, value in (("host", host), ("port", port)) if value is not None}
@@ -100,7 +109,7 @@ def run(settings: Settings, *, host: str | None = None, port: int | None = None,
         import uvloop
 
         factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner, contextlib.suppress(KeyboardInterrupt):
+    with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve(settings, options))
 
 
