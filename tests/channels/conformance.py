@@ -46,7 +46,20 @@ class Place(Protocol):
 class Chat(Place, Protocol):
     """A channel whose provider tells us what people do."""
 
-    provider: object
+    def down(self, is_down: bool) -> None:
+        """The provider hangs up on everybody, or no longer does."""
+
+    def trouble(self, kind: str) -> None:
+        """What befalls the next message: `limit`, `lost` (sent, and nobody hears of it), `refused`, `status` (503)."""
+
+    def tried(self) -> bool:
+        """Whether that has happened by now."""
+
+    def count(self, request: str) -> int:
+        """How many messages about a request stand somewhere."""
+
+    def transcript(self) -> str:
+        """Everything that the provider was ever sent, without the headers."""
 
     async def open(self, who: str, request: str, verdict: str = "approve") -> object:
         """Press the button; what must be confirmed, or `None` where nothing came of it."""
@@ -306,3 +319,36 @@ class ChatConformance(Conformance):
         assert "faster than anybody reads" in outcome.said
         house.clock.ahead_ms += 60_000
         assert (await place.confirm("ada", opened)).taken
+
+    async def test_nothing_is_lost_while_the_provider_is_down(self, house, place) -> None:
+        """And what was decided meanwhile comes without buttons of the past."""
+        place.down(True)
+        decided, waiting = await house.ask(), await house.ask()
+        session = await house.services.directory.authenticate(house.tokens["ben"])
+        await house.vote_elsewhere(decided, session, "approve", "by another way")
+        await house.until(place.tried)
+        place.down(False)
+        house.clock.ahead_ms += 60_000
+        shown = await place.shown(decided)
+        assert shown.decided
+        assert "Ben" in shown.words
+        assert (await place.decide("ada", waiting)).taken
+
+    @pytest.mark.parametrize("trouble", ["limit", "lost", "refused", "status"])
+    async def test_a_provider_in_trouble_delays_and_doubles_nothing(self, house, place, trouble) -> None:
+        place.trouble(trouble)
+        request = await house.ask()
+        await house.until(place.tried)
+        house.clock.ahead_ms += 60_000
+        await place.shown(request)
+        assert (await place.decide("ada", request)).taken
+        await house.settled(place, request)
+        assert place.count(request) == 1
+
+    async def test_no_secret_and_no_raw_value_went_to_the_provider(self, house, place) -> None:
+        """Everything that this suite has sent so far."""
+        said = place.transcript()
+        raw = ("jane.roe@example.com", "4111 1111 1111 1111", "Maria Lopez", "DE89370400440532013000", "mara@example.org")
+        for value in (*raw, "ps_", "ag_0", "ses_", *house.tokens.values()):
+            assert value not in said, value
+        assert "etl" in said

@@ -91,6 +91,25 @@ class SlackPlace:
         assert last["user"] == self.house.users[who]
         return last["text"]
 
+    def down(self, is_down: bool) -> None:
+        self.fake.down = is_down
+        self.fake.hung_up = 0
+
+    def trouble(self, kind: str) -> None:
+        detail = {"limit": 5, "status": 503}.get(kind)
+        self.fake.trouble["chat.postMessage"].append((kind, detail))
+
+    def tried(self) -> bool:
+        return self.fake.hung_up > 1 if self.fake.down else not self.fake.trouble["chat.postMessage"]
+
+    def count(self, request: str) -> int:
+        found = [one for place in self.fake.messages.values() for one in place if "thread_ts" not in one]
+        events = [one["metadata"]["event_payload"]["request"] for one in found if one["channel"].startswith("C")]
+        return events.count(request)
+
+    def transcript(self) -> str:
+        return json.dumps([(one.method, one.arguments) for one in self.fake.calls], ensure_ascii=False)
+
     async def twice(self, who: str, opened):
         """Two presses of the dialog's button, each signed for itself."""
         sent = [self._send(self.fake.submitted(opened, self.house.users[who])) for _ in range(2)]

@@ -115,7 +115,7 @@ class Deliverer:
                         done = await self.round()
                         wait = 0 if done else await self._store.read(self._until_due)
                     except ConsentryError as error:
-                        log.warning("channel_waiting", extra={"code": error.code})
+                        log.warning("channel_waiting", extra={"consentry_fields": {"code": error.code}})
                         wait = IDLE_MS
                     if wait:
                         await self._pause(wait)
@@ -239,9 +239,15 @@ class Deliverer:
             failed = error
         except ConsentryError as error:
             failed = SendFailed(str(error))
+        except Exception as error:  # one message that cannot be made holds no other back
+            log.error("channel_message_failed", exc_info=error)
+            failed = SendFailed(f"failed inside: {type(error).__name__}", ambiguous=True)
         await self._store.write(lambda tx: self._settle(tx, job, posted, provider_note, failed))
         if failed is not None and not isinstance(failed, RateLimited):
-            log.warning("channel_send_failed", extra={"code": failed.code, "id": job.id, "attempts": job.attempts})
+            log.warning(
+                "channel_send_failed",
+                extra={"consentry_fields": {"code": failed.code, "id": job.id, "attempts": job.attempts}},
+            )
 
     async def _send(self, job: Job, now: Now) -> tuple[Posted | None, str | None]:
         if job.note is not None and _is_over(job.note[1], now.request):

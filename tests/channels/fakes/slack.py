@@ -60,6 +60,7 @@ class FakeSlack:
     sockets: list = field(default_factory=list)
     last: dict[str, float] = field(default_factory=dict)
     limited: int = 0
+    hung_up: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _runner: web.AppRunner | None = None
     _stamp: int = 0
@@ -87,6 +88,7 @@ class FakeSlack:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         if self.down:
+            self.hung_up += 1
             request.transport.abort()
             return web.Response()
         arguments = dict(request.query)

@@ -5,6 +5,7 @@ https://docs.slack.dev/apis/web-api/rate-limits
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
 TIMEOUT_S = 10
+QUIET = logging.getLogger("consentry.channels.slack_sdk")
+"""Slack's client quotes what it sends and gets in its log; what matters of it is logged here, without."""
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
 _UNSURE = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
 """Errors after which Slack may have done it all the same."""
 
@@ -43,7 +48,12 @@ class SlackApi:
         from slack_sdk.web.async_client import AsyncWebClient
 
         return AsyncWebClient(
-            token=token, base_url=self._config.api_url, timeout=TIMEOUT_S, session=self._session, retry_handlers=[]
+            token=token,
+            base_url=self._config.api_url,
+            timeout=TIMEOUT_S,
+            session=self._session,
+            retry_handlers=[],
+            logger=QUIET,
         )
 
     async def call(self, method: str, **arguments: object) -> dict[str, object]:

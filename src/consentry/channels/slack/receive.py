@@ -137,7 +137,7 @@ class Receiver:
                 "chat.postEphemeral", channel=one.channel.id, user=one.user.id, text=_sentence(error), parse="none"
             )
         except SendFailed as failed:
-            log.warning("channel_send_failed", extra={"code": failed.code})
+            log.warning("channel_send_failed", extra={"consentry_fields": {"code": failed.code}})
 
     async def _submitted(self, one: Submitted) -> Answer | None:
         if one.view.callback_id != render.CONFIRM:

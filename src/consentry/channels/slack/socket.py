@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from consentry.channels.model import ChannelMisconfigured
-from consentry.channels.slack.api import SlackApi
+from consentry.channels.slack.api import QUIET, SlackApi
 from consentry.channels.slack.config import SlackConfig
 from consentry.channels.slack.receive import Answer, Receiver
 from consentry.errors import ConsentryError
@@ -33,7 +33,7 @@ async def listen(config: SlackConfig, api: SlackApi, receiver: Receiver) -> None
 
     if config.app_token is None:
         raise ChannelMisconfigured("`channels.slack.app_token` is missing: Socket Mode needs it")
-    client = SocketModeClient(app_token=config.app_token(), web_client=api.client())
+    client = SocketModeClient(app_token=config.app_token(), web_client=api.client(), logger=QUIET)
     client.socket_mode_request_listeners.append(lambda one, request: _take(receiver, one, request))
     delay = FIRST_DELAY_S
     try:
@@ -42,7 +42,7 @@ async def listen(config: SlackConfig, api: SlackApi, receiver: Receiver) -> None
                 await client.connect()  # type: ignore[no-untyped-call]
                 break
             except Exception as error:  # whatever is wrong with the network or the token, try again
-                log.warning("socket_not_connected", extra={"error": type(error).__name__})
+                log.warning("socket_not_connected", extra={"consentry_fields": {"error": type(error).__name__}})
                 await asyncio.sleep(delay)
                 delay = min(MAX_DELAY_S, delay * 2)
         await asyncio.Event().wait()  # the client keeps its connection by itself
@@ -58,7 +58,7 @@ async def _take(receiver: Receiver, client: AsyncBaseSocketModeClient, request: 
     try:
         answer = await _handle(receiver, request.type, request.payload)
     except ConsentryError as error:
-        log.warning("callback_refused", extra={"code": error.code})
+        log.warning("callback_refused", extra={"consentry_fields": {"code": error.code}})
     await client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id, payload=answer))
 
 
