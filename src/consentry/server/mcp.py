@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
+import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +21,7 @@ from consentry.errors import NotFound
 from consentry.server.access import ANY_SESSION
 from consentry.server.guard import let_in
 from consentry.server.lens import Remembering
-from consentry.server.settings import InvalidSettings, ResourceSettings, SanitizeSettings
+from consentry.server.settings import InvalidSettings, ResourceSettings, SanitizeSettings, Settings
 
 if TYPE_CHECKING:
     from consentry.doors.mcp.client import Caller as Caller
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from consentry.server.services import Services
 
 PATH = "/mcp/{resource}"
+MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 KEY_FILE = "mcp.key"
 KEY_BYTES = 32
 OURS = ("CONSENTRY_TOKEN", "CONSENTRY_URL")
@@ -65,7 +68,8 @@ class McpDoor:
             found = settings.resources.get(name)
             if found is None or found.kind != "mcp":
                 raise NotFound('there is no MCP server of this name: add it to `resources` with `kind = "mcp"`')
-            self._servers[name] = upstream(name, found, settings.sanitize)
+            names = found.mcp.servers
+            self._servers[name] = several(name, found, settings) if names else upstream(name, found, settings.sanitize)
         return self._servers[name]
 
     def _opened(self) -> Door:
@@ -82,6 +86,26 @@ class McpDoor:
                 stopping=services.stopping,
             )
         return self._door
+
+
+def several(name: str, resource: ResourceSettings, settings: Settings) -> Server:
+    """Servers behind one address. Raises `InvalidSettings`, `SecretUnavailable`."""
+    from consentry.doors.mcp.config import Server
+
+    if resource.upstream is not None or resource.mcp.command:
+        raise InvalidSettings(f"`resources.{name}` has `mcp.servers`, and so neither `upstream` nor `mcp.command`")
+    members = []
+    for one in resource.mcp.servers:
+        found = settings.resources.get(one)
+        if found is None or found.kind != "mcp" or found.mcp.servers or not MEMBER.fullmatch(one):
+            raise InvalidSettings(
+                f"`resources.{name}.mcp.servers` names `{one}`, which must be a resource of kind `mcp` with a server of"
+                " its own, and of letters, digits, `-` and `_`"
+            )
+        member = upstream(one, found, settings.sanitize)
+        members.append(replace(member, prefix=member.prefix or f"{one}_"))
+    ask = frozenset.intersection(*(one.ask for one in members))
+    return Server(resource=name, members=tuple(members), ask=ask)
 
 
 def upstream(name: str, settings: ResourceSettings, sanitize: SanitizeSettings) -> Server:

@@ -167,6 +167,8 @@ class McpSettings(Section):
 
     command: tuple[str, ...] = ()
     """The program of a local server with its arguments; one that is elsewhere has `upstream` instead."""
+    servers: tuple[str, ...] = ()
+    """Names of other resources of kind `mcp` that this one puts behind one address, instead of a server of its own."""
     env: dict[str, SecretRef] = {}
     """Variables for a local server, by reference: `env:NAME`."""
     headers: dict[str, SecretRef] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An upstream MCP server behind a resource. Either `url` or `command` says where it is.
+    """An upstream MCP server behind a resource. `url` or `command` says where it is, or `members` who is behind it.
 
     `gentle` names the tools of which the operator says that they destroy nothing (a server's own annotations are not
     believed). `pins` are tools' definition hashes that the operator has looked at. `ask` is what the server may ask
@@ -32,3 +32,5 @@ class Server:
     scan_limit: int = 1 << 18
     quiet: bool = True
     """Whether what a local server writes to standard error is dropped."""
+    members: tuple[Server, ...] = ()
+    """Several servers behind one address, each a resource of its own, whose tools' names begin with its `prefix`."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from consentry.actions import Action, Json, JsonObject
+from consentry.consent.errors import UnknownAction
 from consentry.doors.mcp import lens, pausing
 from consentry.doors.mcp.calls import Calls
 from consentry.doors.mcp.client import Channel
 from consentry.doors.mcp.errors import METHOD_NOT_FOUND, UPSTREAM_FAILED, RpcError, UpstreamFailed
+from consentry.doors.mcp.gathering import gather, is_shared
 from consentry.doors.mcp.keeper import Keeper
 from consentry.doors.mcp.tasks import Tasks
 from consentry.doors.mcp.visit import Visit
@@ -52,7 +54,10 @@ class Conversation:
         """The result. Raises `RpcError`, and nothing else that a caller could mend."""
         own = _Tokened(channel, request.meta.get("progressToken"))
         try:
-            result = await self._answer(visit, request, own)
+            if visit.members and is_shared(request):
+                result = await gather(visit, request, lambda one, asked: self._answer(one, asked, own), self._owner)
+            else:
+                result = await self._answer(visit, request, own)
         except UpstreamFailed as error:
             raise RpcError(UPSTREAM_FAILED, str(error), {"code": error.code}) from None
         except RpcError:
@@ -83,6 +88,12 @@ class Conversation:
         elif method in EARLIER:
             return await self._earlier(visit, method, params)
         raise RpcError(METHOD_NOT_FOUND, f"`{method[:100]}` is not a method of this server")
+
+    async def _owner(self, action_id: str) -> str | None:
+        try:
+            return (await self._keeper.action(action_id)).resource
+        except UnknownAction:
+            return None
 
     async def _earlier(self, visit: Visit, method: str, params: JsonObject) -> JsonObject:
         if method == "resources/subscribe":

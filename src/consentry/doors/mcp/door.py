@@ -12,6 +12,7 @@ from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
 from consentry.actions import Json, JsonObject
+from consentry.doors.mcp.bundle import by_name
 from consentry.doors.mcp.calls import Calls
 from consentry.doors.mcp.client import Caller, Client, of_initialize, of_request, unsupported
 from consentry.doors.mcp.config import Server
@@ -174,7 +175,9 @@ class Door:
 
     async def _check_parameters(self, visit: Visit, request: Request, scope: Scope) -> None:
         arguments = request.params.get("arguments")
-        name = str(request.params.get("name")).removeprefix(visit.server.prefix)
+        full = str(request.params.get("name"))
+        visit = by_name(visit.members, full) or visit
+        name = full.removeprefix(visit.server.prefix)
         try:
             tool = await visit.catalog.find(name)
         except UpstreamFailed as error:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
 
 from consentry.actions import Json, canonical
+from consentry.doors.mcp.bundle import Bundle
 from consentry.doors.mcp.catalog import Catalog
 from consentry.doors.mcp.client import Caller, Client
 from consentry.doors.mcp.config import Server
+from consentry.doors.mcp.errors import RpcError, UpstreamFailed
 from consentry.doors.mcp.http_pipe import HttpPipe
 from consentry.doors.mcp.link import Link, Pipe
 from consentry.doors.mcp.stdio_pipe import StdioPipe
@@ -45,6 +47,8 @@ class Links:
 
     async def visit(self, server: Server, caller: Caller, client: Client) -> Visit:
         """The caller's shared link to a server, opened where it is not. Raises `UpstreamFailed`, `RpcError`."""
+        if server.members:
+            return await _together(server, caller, client, self.visit)
         if self._sweeping is None:
             self._sweeping = asyncio.create_task(self._sweep_for_ever())
         slot = self._slots.setdefault(_key(server, caller, client), _Slot())
@@ -61,6 +65,8 @@ class Links:
 
     async def own(self, server: Server, caller: Caller, client: Client) -> Visit:
         """A link for one session alone; whoever opens it closes it."""
+        if server.members:
+            return await _together(server, caller, client, self.own)
         link = await Link.open(self._pipe(server), server, client)
         return Visit(server, caller, client, link, Catalog(link))
 
@@ -95,6 +101,20 @@ class Links:
                     del self._slots[key]
                     if slot.link is not None:
                         await slot.link.close()
+
+
+async def _together(
+    server: Server, caller: Caller, client: Client, open_one: Callable[[Server, Caller, Client], Awaitable[Visit]]
+) -> Visit:
+    """A visit to several servers. One that is away is left out for now; raises what the last one did if all are."""
+    found = await asyncio.gather(
+        *(open_one(member, caller, client) for member in server.members), return_exceptions=True
+    )
+    members = tuple(one for one in found if isinstance(one, Visit))
+    for error in found:
+        if isinstance(error, BaseException) and (not members or not isinstance(error, UpstreamFailed | RpcError)):
+            raise error
+    return Visit(server, caller, client, Bundle(members), members[0].catalog, members)
 
 
 def _key(server: Server, caller: Caller, client: Client) -> str:
