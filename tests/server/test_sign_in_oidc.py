@@ -20,7 +20,7 @@ from consentry.server.guard import COOKIE
 from consentry.store import tables
 
 HERE = Path(__file__).parent
-MODULE = HERE.parents[1] / ".work" / "npm" / "node_modules" / "oidc-provider" / "lib" / "index.js"
+MODULE = HERE.parents[1] / ".work" / "oidc" / "node_modules" / "oidc-provider" / "lib" / "index.js"
 FORM = "application/x-www-form-urlencoded"
 
 pytestmark = pytest.mark.skipif(
@@ -608,6 +608,24 @@ async def test_the_cookie_of_a_flow_is_for_its_browser_alone(site) -> None:
         cookie = answer.headers["set-cookie"]
         assert re.fullmatch(r"consentry_flow=[\w-]{43}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax", cookie)
         assert origin.startswith("http://")  # under https it has the prefix `__Host-` and is secure
+
+
+async def test_a_vote_says_who_made_the_link_of_its_session(site) -> None:
+    async with site(userinfo=True) as place:
+        admin = place.world.admin
+        made = await place.world.post(
+            "/v1/people", admin, {"email": "ben@example.org", "groups": ["admins"]}, status=201
+        )
+        token = (await place.world.post("/v1/sessions", None, {"token": made["token"]}, status=201))["session"]
+        headers = {"authorization": f"Bearer {token}"}
+        assert (await place.world.http.get("/v1/sessions/current", headers=headers)).json()["issued_by"] == admin.id
+        asked = await place.world.submit(await place.world.agent("etl"))
+        shown = (await place.world.services.gate.preview(asked["request_id"])).digest
+        body = {"verdict": "approve", "shown_digest": shown, "reason": "looked at it"}
+        answer = await place.world.http.post(f"/v1/requests/{asked['request_id']}/votes", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        (vote,) = await place.entries("request.vote")
+        assert (vote["person"], vote["by"]) == (made["person"], admin.id)
 
 
 async def test_a_link_for_somebody_who_has_a_provider_is_refused(site) -> None:

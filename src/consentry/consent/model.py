@@ -46,13 +46,15 @@ class OutcomeStatus(StrEnum):
 class Voter:
     """A person who is signed in, made only from a person's session or a linked chat identity, never from an agent's.
 
-    `channel` is where they decide (web, api, cli, slack, teams).
+    `channel` is where they decide (web, api, cli, slack, teams). `issued_by` is who made the link that opened the
+    session, where that was somebody else.
     """
 
     person: str
     assurance: Assurance
     channel: str
     session: str
+    issued_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

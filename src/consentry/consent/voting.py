@@ -144,6 +144,7 @@ def _write(
             "stage": request.stage,
             "channel": voter.channel,
             "session": voter.session,
+            "by": voter.issued_by,
             "delegation": counts_for if counts_for != person else None,
             **({} if proof is None else proof.fields()),
         },

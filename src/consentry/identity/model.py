@@ -51,7 +51,7 @@ class Session:
         """This session as a voter. Raises `NotAllowed` unless it is a person's own (invariant 3, threat A9)."""
         if self.kind is not Kind.PERSON or self.assurance is None or self.actor.acting_for is not None:
             raise NotAllowed("an agent's or service's session cannot decide: sign in as a person")
-        return Voter(self.subject, self.assurance, channel, self.id)
+        return Voter(self.subject, self.assurance, channel, self.id, self.issued_by)
 
 
 @dataclass(frozen=True, slots=True)

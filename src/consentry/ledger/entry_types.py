@@ -161,9 +161,9 @@ _TABLE = (
     ),
     _type(
         "request.vote",
-        "one person's word, with what they were shown and how strongly they were signed in",
+        "one person's word, with what they were shown and how strongly they were signed in; `by` made their link",
         "request person verdict shown assurance",
-        "digest stage channel reason delegation session groups passkey nonce authenticator client signature",
+        "by digest stage channel reason delegation session groups passkey nonce authenticator client signature",
     ),
     _type(
         "request.vote_void",
