@@ -332,3 +332,16 @@ async def test_a5_the_passkeys_of_a_merged_record_count_no_more(world, ada, agen
     asked = await world.submit(agent)
     _, refused = await ask(world, ada, asked["request_id"], status=404)
     assert refused["code"] == "unknown_passkey"
+
+
+async def test_the_command_line_says_where_to_approve(world, ada, agent, authenticator, monkeypatch, capsys) -> None:
+    from consentry.cli.root import run
+
+    await register(world, ada, authenticator())
+    asked = await world.submit(agent)
+    monkeypatch.setenv("CONSENTRY_URL", world.services.origin)
+    monkeypatch.setenv("CONSENTRY_TOKEN", ada.token)
+    words = ["requests", "approve", asked["request_id"], "--reason", "looked at it"]
+    assert await asyncio.to_thread(run, words) == 1
+    assert f"approve at {world.services.origin}/requests/{asked['request_id']}" in capsys.readouterr().err
+    assert await asyncio.to_thread(run, [words[0], "deny", *words[2:]]) == 0

@@ -110,10 +110,12 @@ def watch(as_json: AsJson = False) -> None:
 
 def _vote(request: str, verdict: str, reason: str, shown: str | None, as_json: bool) -> None:
     from consentry.cli import api
-    from consentry.consent.errors import StaleView
+    from consentry.consent.errors import AssuranceTooLow, StaleView
 
     with api.connect() as server:
         one = server.get(api.at("requests", request))
+        if verdict == "approve" and one.get("passkey") is not None:
+            raise AssuranceTooLow(f"this stage asks for a passkey, which no terminal shows: approve at {one['url']}")
         digest = str(one["shown_digest"])
         if shown is not None and not digest.startswith(shown):
             raise StaleView("the request is not what was shown to you: look again with `consentry requests show`")

@@ -102,7 +102,7 @@ class Passkeys:
             row = tx.execute(select(_P.person_id).where(_P.id == passkey_id, _P.removed_at.is_(None))).one_or_none()
             if row is None or not _may_remove(tx, who.person, row.person_id):
                 raise UnknownPasskey("there is no such passkey of yours")
-            tx.execute(update(tables.passkeys).where(_P.id == passkey_id).values(removed_at=tx.now_ms))
+            tx.execute(update(tables.passkeys).where(_P.id == passkey_id).values(removed_at=tx.now_ms, name=""))
             record(
                 tx,
                 "passkey.removed",
