@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from consentry.channels.slack.receive import Receiver
     from consentry.consent.gate import Gate
     from consentry.server.metrics import Metrics
+    from consentry.server.reviewer_sources import Follower
     from consentry.server.secrets import SecretRef
     from consentry.server.settings import EmailSettings, Settings, SlackSettings
 
@@ -71,10 +72,8 @@ def targets(settings: Settings) -> tuple[str, ...]:
 def open_channels(settings: Settings, gate: Gate, metrics: Metrics, origin: str) -> Channels:
     """The channels of the settings. Raises `ChannelMisconfigured` where one lacks what it needs."""
     slack, email = settings.channels.slack, settings.channels.email
-    if slack is None and email is None:
-        return Channels()
+    parts: list[Run] = [follower.run for follower in _followers(settings, gate)]
     mask = ChatMask()
-    parts: list[Run] = []
     opened = None
     if slack is not None:
         opened, run = _slack(slack, gate, metrics, origin, mask)
@@ -82,6 +81,15 @@ def open_channels(settings: Settings, gate: Gate, metrics: Metrics, origin: str)
     if email is not None:
         parts.append(_email(email, gate, origin, mask).run)
     return Channels(opened, tuple(parts))
+
+
+def _followers(settings: Settings, gate: Gate) -> list[Follower]:
+    if not settings.reviewers:
+        return []
+    from consentry.server.reviewer_sources import Follower, load
+
+    named = settings.reviewers.items()
+    return [Follower(gate.store, name, load(name, one.options), one.every) for name, one in named]
 
 
 def slack_config(settings: SlackSettings) -> SlackConfig:

@@ -360,6 +360,15 @@ class ChannelSettings(Section):
     email: EmailSettings | None = None
 
 
+class ReviewerSettings(Section):
+    """A plug-in that says who reviews now, such as an on-call schedule."""
+
+    every: Duration = Field(default="60s")  # type: ignore[assignment]
+    """How often it is asked."""
+    options: dict[str, str] = {}
+    """What it is told; each plug-in says what it takes."""
+
+
 class WebhookSettings(Section):
     """One receiver of notifications."""
 
@@ -398,6 +407,7 @@ class Settings(Section):
     metrics: MetricsSettings = MetricsSettings()
     resources: dict[str, ResourceSettings] = {}
     channels: ChannelSettings = ChannelSettings()
+    reviewers: dict[str, ReviewerSettings] = {}
     webhooks: tuple[WebhookSettings, ...] = ()
     data_dir: Path = Field(default_factory=default_data_dir, exclude=True)
 
