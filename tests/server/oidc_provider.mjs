@@ -1,4 +1,4 @@
-// An OpenID provider for the tests: npm `oidc-provider`, as it comes. Arguments: the path of its module.
+// An OpenID provider for the tests: npm `oidc-provider`, as it comes. Arguments: the path of its module, its host's name.
 // It prints its issuer. POST /control sets what the tests decide: clients (which makes a provider), accounts, time.
 import http from 'node:http';
 
@@ -61,7 +61,7 @@ const server = http.createServer(async (request, response) => {
 
 let issuer = '';
 server.listen(0, '127.0.0.1', () => {
-  issuer = `http://127.0.0.1:${server.address().port}`;
+  issuer = `http://${process.argv[3]}:${server.address().port}`;
   console.log(issuer);
 });
 process.stdin.on('end', () => process.exit(0)).resume();

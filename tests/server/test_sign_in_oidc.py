@@ -21,6 +21,7 @@ from consentry.store import tables
 
 HERE = Path(__file__).parent
 MODULE = HERE.parents[1] / ".work" / "oidc" / "node_modules" / "oidc-provider" / "lib" / "index.js"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FORM = "application/x-www-form-urlencoded"
 
 pytestmark = pytest.mark.skipif(
@@ -63,15 +64,15 @@ async def new_provider() -> AsyncIterator:
     children = []
     async with httpx2.AsyncClient(timeout=30, trust_env=False) as http:
 
-        async def begin() -> Provider:
+        async def begin(host: str = "127.0.0.1") -> Provider:
             pipe = asyncio.subprocess.PIPE
             node = shutil.which("node") or "node"
             child = await asyncio.create_subprocess_exec(
-                node, str(HERE / "oidc_provider.mjs"), str(MODULE), stdin=pipe, stdout=pipe
+                node, str(HERE / "oidc_provider.mjs"), str(MODULE), host, stdin=pipe, stdout=pipe
             )
             children.append(child)
             issuer = (await child.stdout.readline()).decode().strip()
-            assert issuer.startswith("http://127.0.0.1:")
+            assert issuer.startswith(f"http://{host}:")
             return Provider(issuer, http)
 
         yield begin
@@ -608,6 +609,38 @@ async def test_the_cookie_of_a_flow_is_for_its_browser_alone(site) -> None:
         cookie = answer.headers["set-cookie"]
         assert re.fullmatch(r"consentry_flow=[\w-]{43}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax", cookie)
         assert origin.startswith("http://")  # under https it has the prefix `__Host-` and is secure
+
+
+@pytest.mark.timeout(300)
+async def test_a_browser_signs_in_links_and_signs_out_at_a_provider_of_another_site(start, new_provider) -> None:
+    """What no client in Python does: strict cookies, the policy of our pages, the way back from another site."""
+    playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    provider = await new_provider("localhost")
+    corp = settings_of(provider, userinfo=True, logout=True, label="Example Corp")
+    async with start(identity={"oidc": {"corp": corp}}) as world, playwright.async_playwright() as started:
+        origin = world.services.origin
+        await provider.know(origin, "corp")
+        await provider.account("ada")
+        await world.services.directory.invite(None, "ada@example.org")
+        browser = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = await browser.new_page()
+        said: list[str] = []
+        page.on("console", lambda one: said.append(one.text) if one.location["url"].startswith(origin) else None)
+        await page.goto(f"{origin}/history")
+        await page.get_by_role("link", name="Sign in with Example Corp").click()
+        await page.wait_for_url(f"{origin}/history")
+        await page.goto(f"{origin}/identities")
+        await page.get_by_role("button", name="Link an account at Example Corp").click()
+        await page.wait_for_url(f"{origin}/identities")
+        await page.get_by_role("cell", name="ada", exact=True).wait_for()
+        await page.get_by_role("button", name="Sign out").click()
+        await page.wait_for_url(f"{provider.issuer}/session/end?*")
+        await page.goto(f"{origin}/history")
+        assert page.url.startswith(f"{origin}/sign-in")
+        assert said == []
+        await browser.close()
 
 
 async def test_a_vote_says_who_made_the_link_of_its_session(site) -> None:
