@@ -16,6 +16,12 @@ GRACE_S = 2.0
 Handle = Callable[["ListenerExchange"], Awaitable[None]]
 
 
+class _Sized(web.StreamResponse):
+    """An answer whose length is known: its head goes out with the first piece of its body, in one write."""
+
+    _send_headers_immediately = False
+
+
 class ListenerExchange:
     """See `doors.http.exchange.Exchange`. aiohttp cancels the task that serves it when the caller leaves."""
 
@@ -47,7 +53,8 @@ class ListenerExchange:
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         self.started = True
-        answer = self.answer = web.StreamResponse(status=status, headers=headers)
+        sized = any(name == "content-length" for name, _ in headers)
+        answer = self.answer = (_Sized if sized else web.StreamResponse)(status=status, headers=headers)
         content_type = answer.headers.get("content-type")
         self.events = content_type is not None and content_type.startswith("text/event-stream")
         if "server" not in answer.headers:
