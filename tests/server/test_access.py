@@ -9,8 +9,8 @@ from consentry.server.app import OPEN_PAGES, Resource, page_access
 from consentry.server.openapi import endpoint as openapi_endpoint
 from consentry.server.routes import endpoints
 
-DOORS = {"/mcp/{resource}"}
-"""Protocols of their own: their doors let in by the same guard, and have their own tests."""
+DOORS = {"/mcp/{resource}", "/http/{resource}", "/http/{resource}/{path:path}"}
+"""Protocols of their own: their doors let nobody in without a token, and have their own tests."""
 ROWS = (*endpoints(), openapi_endpoint())
 KINDS = ("nobody", "person", "agent", "service", "exchanged", "auditor", "admin", "ended")
 
