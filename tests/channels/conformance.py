@@ -348,7 +348,13 @@ class ChatConformance(Conformance):
     async def test_no_secret_and_no_raw_value_went_to_the_provider(self, house, place) -> None:
         """Everything that this suite has sent so far."""
         said = place.transcript()
-        raw = ("jane.roe@example.com", "4111 1111 1111 1111", "Maria Lopez", "DE89370400440532013000", "mara@example.org")
+        raw = (
+            "jane.roe@example.com",
+            "4111 1111 1111 1111",
+            "Maria Lopez",
+            "DE89370400440532013000",
+            "mara@example.org",
+        )
         for value in (*raw, "ps_", "ag_0", "ses_", *house.tokens.values()):
             assert value not in said, value
         assert "etl" in said

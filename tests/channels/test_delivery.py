@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -30,6 +30,8 @@ POLICY = """
 permit (principal, action == Action::"shell.exec", resource);
 @id("two") @review("group:releasers") @quorum("2") @expires("2h") @assurance("chat")
 permit (principal, action == Action::"terraform.apply", resource);
+@id("glass") @review("group:releasers") @break_glass("group:admins")
+permit (principal, action == Action::"sql.ddl", resource);
 """
 
 
@@ -44,9 +46,12 @@ class Line:
     ahead_ms: int = 0
     people: dict[str, str] = field(default_factory=dict)
     asked: int = 0
+    mask: Callable[[str], str] = str
 
     def replica(self) -> Deliverer:
-        return Deliverer(self.gate.store, SlackRoute(self.config), SlackSender(self.api), str, "https://x.example")
+        return Deliverer(
+            self.gate.store, SlackRoute(self.config), SlackSender(self.api), self.mask, "https://x.example"
+        )
 
     async def ask(self, operation: str = "shell.exec", resource: str = "host/a") -> str:
         self.asked += 1
@@ -253,6 +258,20 @@ async def test_direct_messages_reach_linked_reviewers_and_whoever_asked(line) ->
     await line.drain(replica)
     assert line.fake.buttons(line.fake.find(request, role="DU0ADA")) == {}
     assert "Approved" in line.fake.words(line.fake.find(request, role="DU0MARA"))
+
+
+async def test_whoever_was_skipped_by_breaking_glass_is_told(line) -> None:
+    voter = Voter(line.people["ada"], Assurance.SESSION, "web", "ses_1")
+    action = Action(Actor(Kind.PERSON, line.people["ada"]), "sql.ddl", "db/crm", {"sql": "DROP INDEX x"}, (), {})
+    await line.gate.break_glass(Submission(action, CLEAN), voter, "index of jane@example.com is corrupt")
+    line.mask = lambda text: text.replace("jane@example.com", "[EMAIL_ADDRESS]")
+    await line.drain(line.replica(), line.replica())
+    (told,) = line.fake.messages["C" + "DATABASES"]
+    words = line.fake.words(told)
+    assert "Glass broken: sql.ddl" in words
+    assert "`ada` acted by breaking glass: `index of [EMAIL_ADDRESS] is corrupt`" in words
+    assert line.fake.buttons(told) == {}
+    assert "DROP INDEX" not in words
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from consentry.consent.model import BallotVerdict, Request
+from consentry.actions import Action
+from consentry.consent.model import BallotVerdict, PostReview, Request
 from consentry.consent.preview import Preview, Section, visible
 from consentry.consent.states import RequestState
 from consentry.policy.model import Assurance, Roster
@@ -119,6 +120,32 @@ def build(request: Request, preview: Preview, roster: Roster, mask: Callable[[st
         digest=request.action.digest,
         joined=len(request.action_ids) - 1,
         expires_at_ms=request.expires_at_ms,
+    )
+
+
+def build_glass(review: PostReview, action: Action, roster: Roster, mask: Callable[[str], str], origin: str) -> Card:
+    """The card of an action that somebody took without consent: who, what, why; no arguments."""
+    hide = _Hiding(mask)
+    person = roster.persons.get(roster.canonical(review.person))
+    name = review.person if person is None else visible(person.name)
+    return Card(
+        request=review.id,
+        url=f"{origin}/reviews",
+        operation=action.operation,
+        resource=hide.row("resource", visible(action.resource)).value,
+        state=RequestState.APPROVED,
+        parts=(Part(WHO, (Row("person", name),)),),
+        data=None,
+        asked=(),
+        quorum=0,
+        approvals=0,
+        stage=0,
+        stages=1,
+        words=(Word(name, True, "breaking glass", hide.row("", visible(review.reason)).value),),
+        assurance=Assurance.PASSKEY,
+        digest=action.digest,
+        joined=0,
+        expires_at_ms=0,
     )
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import and_, func, or_, select, update
 
 from consentry.channels import planning
-from consentry.channels.card import build
+from consentry.channels.card import Card, build, build_glass
 from consentry.channels.model import (
     Mask,
     NoteKind,
@@ -30,14 +32,12 @@ from consentry.channels.model import (
     SendFailed,
 )
 from consentry.channels.rows import insert_missing
-from consentry.consent.model import Request
-from consentry.consent.preview import Preview
+from consentry.consent.lasting import review_of
 from consentry.consent.reading import preview as load_preview
 from consentry.consent.roster import Directory
-from consentry.consent.rows import load_request
+from consentry.consent.rows import load_action, load_request
 from consentry.consent.states import RequestState
 from consentry.errors import ConsentryError
-from consentry.policy.model import Roster
 from consentry.store import Store, Tx, tables
 from consentry.store.tx import Row
 
@@ -76,12 +76,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """A request as it stands, with all that its card is made from. `version` is how much there is to tell of it."""
+    """What is true when a message is sent: how to make its card, how much there is to tell, whether it is decided."""
 
-    request: Request
-    preview: Preview
-    roster: Roster
+    card: Callable[[], Card]
     version: int
+    over: bool = False
 
 
 def delay_ms(attempts: int, chance: float) -> int:
@@ -250,9 +249,9 @@ class Deliverer:
             )
 
     async def _send(self, job: Job, now: Now) -> tuple[Posted | None, str | None]:
-        if job.note is not None and _is_over(job.note[1], now.request):
-            return job.posted, None
-        card = await asyncio.to_thread(build, now.request, now.preview, now.roster, self._mask, self._origin)
+        if job.note is not None and job.note[1] is not NoteKind.UNKNOWN and now.over:
+            return job.posted, None  # nobody is reminded of what is decided
+        card = await asyncio.to_thread(now.card)
         message = Outgoing(job.id, job.target, job.role, card, job.again)
         if job.posted is None:
             return await self._sender.post(message), None
@@ -264,8 +263,15 @@ class Deliverer:
     def _now(self, tx: Tx, job: Job) -> Now:
         wanted = cast(int, tx.execute(select(_M.wanted).where(_M.id == job.id)).scalar_one())
         version = job.version if job.note is not None else wanted
+        roster = self._directory.current(tx)
+        if job.role is Role.GLASS:
+            found = tx.execute(select(tables.post_reviews).where(tables.post_reviews.c.id == job.request_id)).one()
+            review = review_of(found)
+            action = load_action(tx, review.action_id)
+            return Now(partial(build_glass, review, action, roster, self._mask, self._origin), version)
         request, preview = load_request(tx, job.request_id), load_preview(tx, job.request_id)
-        return Now(request, preview, self._directory.current(tx), version)
+        card = partial(build, request, preview, roster, self._mask, self._origin)
+        return Now(card, version, request.state is not RequestState.PENDING)
 
     def _settle(
         self, tx: Tx, job: Job, posted: Posted | None, provider_note: str | None, failed: SendFailed | None
@@ -322,11 +328,6 @@ def _first_note(tx: Tx, message_id: str, *, mark: bool = True) -> tuple[tuple[st
     if mark:
         tx.execute(update(tables.channel_notes).where(_N.id == row.id).values(tried=True))
     return (str(row.id), NoteKind(row.kind)), bool(row.tried)
-
-
-def _is_over(kind: NoteKind, request: Request) -> bool:
-    """Whether a note has nothing to say any more: nobody is reminded of what is decided."""
-    return kind is not NoteKind.UNKNOWN and request.state is not RequestState.PENDING
 
 
 def _later(tx: Tx, one: object, other: object) -> object:

@@ -9,9 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from consentry.channels.card import Card
-from consentry.consent.model import Request
 from consentry.errors import ConsentryError, InvalidInput
-from consentry.policy.model import Roster
 from consentry.store import Tx
 
 Mask = Callable[[str], str]
@@ -23,6 +21,7 @@ class Role(StrEnum):
 
     REVIEW = "review"
     REQUESTER = "requester"
+    GLASS = "glass"
 
 
 class NoteKind(StrEnum):
@@ -127,10 +126,10 @@ class Route(Protocol):
     def editable(self) -> bool:
         """Whether a message that was sent can be changed."""
 
-    def reviewers(self, tx: Tx, request: Request, roster: Roster, persons: frozenset[str]) -> Sequence[str]:
-        """The places where `persons`, who may decide now, are asked."""
+    def reviewers(self, tx: Tx, resource: str, groups: Sequence[str], persons: frozenset[str]) -> Sequence[str]:
+        """The places of a resource, of groups that decide about it, and of the persons who may decide now."""
 
-    def requesters(self, tx: Tx, request: Request, roster: Roster) -> Sequence[str]:
+    def requesters(self, tx: Tx, persons: frozenset[str]) -> Sequence[str]:
         """The places where those who asked are told the end."""
 
 

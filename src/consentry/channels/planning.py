@@ -19,7 +19,7 @@ from consentry.consent.eligibility import current_sets
 from consentry.consent.errors import UnknownRequest
 from consentry.consent.model import Request
 from consentry.consent.roster import Directory
-from consentry.consent.rows import load_request
+from consentry.consent.rows import load_action, load_request
 from consentry.consent.states import RequestState
 from consentry.store import Tx, tables
 
@@ -58,6 +58,9 @@ def plan(tx: Tx, route: Route, directory: Directory) -> int:
 
 
 def _tell(tx: Tx, route: Route, directory: Directory, kind: str, data: dict[str, object]) -> None:
+    if kind == "breakglass.used":
+        _glass(tx, route, directory, data)
+        return
     request_id = _request_of(tx, data)
     if request_id is None:
         return
@@ -70,15 +73,40 @@ def _tell(tx: Tx, route: Route, directory: Directory, kind: str, data: dict[str,
         persons = frozenset[str]()  # who reads of it anyway; nobody is asked what is decided
         if request.state is RequestState.PENDING:
             persons = persons.union(*current_sets(request, roster, authors_now(tx, request, roster)))
-        for target in route.reviewers(tx, request, roster, persons):
-            _want(tx, route.channel, request, target, Role.REVIEW)
+        for target in route.reviewers(tx, request.action.resource, _groups(request), persons):
+            _want(tx, route.channel, request.id, target, Role.REVIEW)
     if kind in _NOTES:
         _remark(tx, route.channel, request, _NOTES[kind])
     if route.editable:
         _changed(tx, route.channel, request)
     if request.state is not RequestState.PENDING:
-        for target in route.requesters(tx, request, roster):
-            _want(tx, route.channel, request, target, Role.REQUESTER)
+        asked = frozenset(roster.canonical(person) for person in request.action.actor.persons())
+        for target in route.requesters(tx, asked):
+            _want(tx, route.channel, request.id, target, Role.REQUESTER)
+
+
+def _glass(tx: Tx, route: Route, directory: Directory, data: dict[str, object]) -> None:
+    """Somebody acted without consent: those who were skipped are told, where they would have been asked."""
+    review, action, skipped = data.get("review"), data.get("action"), data.get("skipped")
+    if not (isinstance(review, str) and isinstance(action, str) and isinstance(skipped, list)):
+        return
+    roster = directory.current(tx)
+    reviewers = [str(one) for one in skipped]
+    persons = frozenset[str]().union(*(roster.members(one) for one in reviewers))
+    by = roster.canonical(str(data.get("person")))
+    for target in route.reviewers(tx, load_action(tx, action).resource, _named(reviewers), persons - {by}):
+        _want(tx, route.channel, review, target, Role.GLASS)
+
+
+def _groups(request: Request) -> list[str]:
+    """The groups that may decide now."""
+    stage = request.obligations.stages[request.stage]
+    escalated = request.escalated_at_ms is not None and stage.escalation is not None
+    return _named([*stage.reviewers, *([stage.escalation.widen_to] if escalated and stage.escalation else [])])
+
+
+def _named(reviewers: list[str]) -> list[str]:
+    return [name.removeprefix("group:") for name in reviewers if name.startswith("group:")]
 
 
 def _request_of(tx: Tx, data: dict[str, object]) -> str | None:
@@ -91,15 +119,15 @@ def _request_of(tx: Tx, data: dict[str, object]) -> str | None:
     return cast("str | None", found)
 
 
-def _want(tx: Tx, channel: str, request: Request, target: str, role: Role) -> None:
-    """A message at a place, where there is none for this request yet."""
+def _want(tx: Tx, channel: str, about: str, target: str, role: Role) -> None:
+    """A message at a place, where there is none about this request (or post-review) yet."""
     insert_missing(
         tx,
         tables.channel_messages,
         {
             "id": new_id("msg"),
             "channel": channel,
-            "request_id": request.id,
+            "request_id": about,
             "target": target,
             "role": role.value,
             "address": None,

@@ -25,6 +25,7 @@ _SUBJECTS = {
     RequestState.EXPIRED: "Expired, so denied",
     RequestState.WITHDRAWN: "Withdrawn",
 }
+_GLASS = "Glass broken, please review"
 _NOTES = {
     NoteKind.REMINDED: "Still waiting for your decision",
     NoteKind.ESCALATED: "Escalated: more people may decide now",
@@ -41,7 +42,7 @@ def message(
     """
     mail = EmailMessage(policy=SMTP)
     origin = address(sender)
-    title = _NOTES[kind] if kind is not None else _SUBJECTS[card.state]
+    title = _NOTES[kind] if kind is not None else _GLASS if role is Role.GLASS else _SUBJECTS[card.state]
     mail["Subject"] = _header(f"{title}: {card.operation} on {_short(card.resource)}")
     mail["From"] = origin
     mail["To"] = address(to)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from consentry.consent.model import Request
-from consentry.policy.model import Roster
 from consentry.store import Tx
 
 PERSON = "person:"
@@ -18,9 +16,8 @@ class EmailRoute:
     channel = "email"
     editable = False
 
-    def reviewers(self, tx: Tx, request: Request, roster: Roster, persons: frozenset[str]) -> Sequence[str]:
+    def reviewers(self, tx: Tx, resource: str, groups: Sequence[str], persons: frozenset[str]) -> Sequence[str]:
         return [PERSON + person for person in sorted(persons)]
 
-    def requesters(self, tx: Tx, request: Request, roster: Roster) -> Sequence[str]:
-        persons = {roster.canonical(person) for person in request.action.actor.persons()}
+    def requesters(self, tx: Tx, persons: frozenset[str]) -> Sequence[str]:
         return [PERSON + person for person in sorted(persons)]

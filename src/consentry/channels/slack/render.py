@@ -63,6 +63,11 @@ def message(card: Card, message_id: str, role: Role) -> Message:
     text = f"{title} on {plain(card.resource, 200)}"
     if role is Role.REQUESTER:
         return Message(text, (_section(f"{_yours(card)}\n{_ended(card)}"), _context(f"<{card.url}|Open the request>")))
+    if role is Role.GLASS:
+        title = f"Glass broken: {card.operation}"
+        who = f"{_ended(card, 'acted')}\nNobody consented to it beforehand. Somebody else looks at it now and closes its review."
+        blocks = (_header(title), _section(f"{_line(card)}\n{who}"), _context(f"<{card.url}|Open the reviews>"))
+        return Message(f"{title} on {plain(card.resource, 200)}", blocks)
     if not card.pending:
         return Message(text, (_header(title), _section(f"{_line(card)}\n{_ended(card)}"), _open(card)))
     body, whole = _body(card)
@@ -198,12 +203,12 @@ def _asked(card: Card) -> str:
     return f"{stage}{card.approvals} of {card.quorum} from {who} · expires {_time(card.expires_at_ms)}{joined}"
 
 
-def _ended(card: Card) -> str:
+def _ended(card: Card, approved: str = "approved") -> str:
     """What became of it, and by whom."""
     lines = []
     for word in card.deciders:
         said = f": {code(word.reason[:400])}" if word.reason else ""
-        verb = "approved" if word.approves else "denied"
+        verb = approved if word.approves else "denied"
         lines.append(f"{code(word.name)} {verb} by {escape(word.channel)}{said}")
     return "\n".join(lines) or _TITLES[card.state]
 

@@ -7,8 +7,6 @@ from fnmatch import fnmatchcase
 
 from consentry.channels.rows import chat_users
 from consentry.channels.slack.config import SlackConfig
-from consentry.consent.model import Request
-from consentry.policy.model import Roster
 from consentry.store import Tx
 
 USER = "user:"
@@ -24,14 +22,13 @@ class SlackRoute:
     def __init__(self, config: SlackConfig) -> None:
         self._config = config
 
-    def reviewers(self, tx: Tx, request: Request, roster: Roster, persons: frozenset[str]) -> Sequence[str]:
-        places = channels_for(self._config, request.action.resource, _groups(request))
+    def reviewers(self, tx: Tx, resource: str, groups: Sequence[str], persons: frozenset[str]) -> Sequence[str]:
+        places = channels_for(self._config, resource, groups)
         if not self._config.direct:
             return places
         return (*places, *(USER + user for _, user in chat_users(tx, self.channel, persons)))
 
-    def requesters(self, tx: Tx, request: Request, roster: Roster) -> Sequence[str]:
-        persons = frozenset(roster.canonical(person) for person in request.action.actor.persons())
+    def requesters(self, tx: Tx, persons: frozenset[str]) -> Sequence[str]:
         return [USER + user for _, user in chat_users(tx, self.channel, persons)]
 
 
@@ -40,11 +37,3 @@ def channels_for(config: SlackConfig, resource: str, groups: Sequence[str]) -> t
     found = [place for pattern, place in config.resources.items() if fnmatchcase(resource, pattern)]
     found += [config.groups[name] for name in groups if name in config.groups]
     return tuple(dict.fromkeys(found)) or (config.channel,)
-
-
-def _groups(request: Request) -> list[str]:
-    stage = request.obligations.stages[request.stage]
-    asked = list(stage.reviewers)
-    if request.escalated_at_ms is not None and stage.escalation is not None:
-        asked.append(stage.escalation.widen_to)
-    return [name.removeprefix("group:") for name in asked if name.startswith("group:")]
