@@ -4,6 +4,9 @@
 
 One server of the present revision that does nothing, in a process of its own; calls go to it directly, through the
 door, and through the proxy, in turns within one run. Each call through the door is judged and recorded before it runs.
+
+At L1 a call waits for the disk: the flush of one row to a database of its own is measured beside it, since no door that
+records durably before the effect can add less. Memory is that of the server's process with many open streams.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -25,7 +29,8 @@ from aiohttp import web
 
 PYTHON = os.environ.get("CONSENTRY_PEERS_PYTHON")
 PROXY = Path(__file__).parent / "peers" / "fastmcp_proxy.py"
-ROUNDS, CALLS, AT_ONCE, MANY = 3, 60, 16, 200
+ROUNDS, CALLS, AT_ONCE, MANY = 5, 40, 16, 160
+STREAMS = 100
 POLICY = """
 @id("bench") @reason("Allowed") {level}
 permit (principal, action == Action::"mcp.tool.call", resource);
@@ -88,6 +93,20 @@ class Target:
         if '"done"' not in text:
             raise SystemExit(f"the call failed: {text[:300]}")
 
+    async def listen(self, number: int) -> aiohttp.ClientResponse:
+        """An open stream."""
+        method = "subscriptions/listen"
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        params = {"notifications": {"toolsListChanged": True}, "_meta": meta}
+        headers = self._headers | {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
+        body = {"jsonrpc": "2.0", "id": f"stream-{number}", "method": method, "params": params}
+        answer = await self._http.post(self._url, json=body, headers=headers)
+        await answer.content.readline()
+        return answer
+
     async def p50_ms(self) -> float:
         times = []
         for _ in range(CALLS):
@@ -106,6 +125,36 @@ class Target:
         began = time.perf_counter()
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
         return MANY / (time.perf_counter() - began)
+
+
+def flush_p50_ms(folder: Path) -> float:
+    """One row, committed and flushed to the disk, as the store sets its database up."""
+    times = []
+    with sqlite3.connect(folder / "bare.db", isolation_level=None) as bare:
+        bare.execute("PRAGMA journal_mode=WAL")
+        bare.execute("PRAGMA synchronous=FULL")
+        bare.execute("CREATE TABLE IF NOT EXISTS t (a TEXT)")
+        for _ in range(CALLS):
+            began = time.perf_counter()
+            bare.execute("INSERT INTO t VALUES ('x')")
+            times.append((time.perf_counter() - began) * 1000)
+    bare.close()
+    return statistics.median(times)
+
+
+def resident_mb(pid: int) -> float:
+    """The memory of a process, in MB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def streams_mb(target: Target, pid: int) -> float:
+    """What open streams add to the server's memory, each with its first event read."""
+    before = resident_mb(pid)
+    answers = await asyncio.gather(*(target.listen(number) for number in range(STREAMS)))
+    added = resident_mb(pid) - before
+    for answer in answers:
+        answer.close()
+    return added
 
 
 def start(*command: str) -> subprocess.Popen[str]:
@@ -179,19 +228,24 @@ async def measure(folder: Path) -> dict[str, object]:
             for target in targets.values():
                 for _ in range(20):
                     await target.call()
+            flush: list[float] = []
             p50: dict[str, list[float]] = {name: [] for name in targets}
             rate: dict[str, list[float]] = {name: [] for name in targets}
             for _ in range(ROUNDS):
+                flush.append(await asyncio.to_thread(flush_p50_ms, folder))
                 for name, target in targets.items():
                     p50[name].append(await target.p50_ms())
                 for name, target in targets.items():
                     rate[name].append(await target.per_second())
+            streams = await streams_mb(targets["door L1"], children[1].pid)
     finally:
         for child in children:
             child.terminate()
         for child in children:
             child.wait(15)
     return {
+        "flush_p50_ms": round(statistics.median(flush), 2),
+        "streams_mb": round(streams, 1),
         "p50_ms": {name: round(statistics.median(found), 2) for name, found in p50.items()},
         "calls_per_second": {name: round(statistics.median(found)) for name, found in rate.items()},
     }
@@ -209,6 +263,8 @@ def main() -> None:
     added = {name: round(value - p50["direct"], 2) for name, value in p50.items() if name.startswith("door")}
     print(json.dumps({**found, "added_p50_ms": added}, indent=2))
     print(f"added p50: L1 {added['door L1']} ms, L0 {added['door L0']} ms (bound 3 ms)")
+    print(f"of which the disk at L1: {found['flush_p50_ms']} ms")
+    print(f"{STREAMS} open streams: {found['streams_mb']} MB (bound 64 MB)")
     if "fastmcp proxy" in rate:
         for name in ("door L1", "door L0"):
             print(f"{name}: {rate[name] / rate['fastmcp proxy']:.1f} x the calls/s of a fastmcp proxy (bound 2 x)")

@@ -143,10 +143,12 @@ def modern_request():
 def ask(gateway):
     """Sends one request of the present revision and answers its result or error, streams read to their end."""
 
-    async def send(method: str, params: dict | None = None, *, token: str | None = None, headers=None, **more) -> dict:
+    async def send(
+        method: str, params: dict | None = None, *, token: str | None = None, headers=None, resource="shop", **more
+    ) -> dict:
         given, body = modern(method, params, **more)
         async with gateway.raw(token) as http:
-            answer = await http.post(gateway.url(), json=body, headers={**given, **(headers or {})})
+            answer = await http.post(gateway.url(resource), json=body, headers={**given, **(headers or {})})
         return read(answer)
 
     return send
