@@ -16,7 +16,7 @@ AFTER = 28
 """Characters before and after a match in which a word counts."""
 
 _WORD = re.compile(r"[^\W_]+")
-_LAST = re.compile(r"(?<!\w)([^\W\d_]+)\.?[ ,(]{1,2}$")
+_LAST = re.compile(r"(?<!\w)([^\W\d_]+)\.?\Z")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
 
@@ -43,7 +43,14 @@ def alone(text: str, start: int, end: int) -> bool:
 
 def word_before(text: str, start: int) -> str:
     """The lower-cased word right before `start`, with one or two blanks, commas or brackets between."""
-    found = _LAST.search(text[max(0, start - 24) : start])
+    before = text[max(0, start - 24) : start].removesuffix("\n")
+    core = before.rstrip(" ,(")
+    if not 1 <= len(before) - len(core) <= 2:
+        return ""
+    word = core[core.rfind(" ") + 1 :]
+    if word.isascii() and word.isalpha():
+        return word.lower()
+    found = _LAST.search(core)
     return found[1].lower() if found else ""
 
 

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import cache
 from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
 
 INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
@@ -31,32 +35,47 @@ _COMPATIBLE = chain(
     range(0xA0, 0x180), range(0x1D2C, 0x1D6B), range(0x2000, 0x2200), range(0x2460, 0x2500),
     range(0x3000, 0x3001), range(0xFE50, 0xFE70), range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800),
 )  # fmt: skip
-_STRANGE = re.compile(rb"\?+")
-"""Runs of what `encode("ascii", "replace")` puts for characters beyond ASCII: quicker to find than those."""
-_HARMLESS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýßāćčęěłńőřśšżž‘’“”„…«»•£€©°·")
-"""Runs that stand as they are and are common: not worth a look into the tables."""
-_LATIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@")
-_LATIN_OR_DOT = _LATIN | {"."}
+_LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@"
+_SIZE = 0x1E000
+"""Code points from here on stand for themselves."""
+
+Codes = npt.NDArray[np.uint32]
+Places = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """By code point below `_SIZE`: what stands for it, what does where it touches a Latin letter, whether it is a
+    look-alike or shows nothing, whether it shows nothing, whether it is worth a look at all, and Latin letters."""
+
+    simple: Codes
+    touching: Codes
+    alike: npt.NDArray[np.bool_]
+    hidden: npt.NDArray[np.bool_]
+    notable: npt.NDArray[np.bool_]
+    latin: npt.NDArray[np.bool_]
 
 
 @cache
-def _simple() -> dict[int, str]:
-    """One character for one, whatever stands around it."""
-    table = {ord(dash): "-" for dash in _DASHES}
-    for zero in _ZEROS:
-        table.update({zero + digit: str(digit) for digit in range(10)})
+def _tables() -> _Tables:
+    simple = np.arange(_SIZE, dtype=np.uint32)
     for point in _COMPATIBLE:
         folded = unicodedata.normalize("NFKC", chr(point))
         if len(folded) == 1 and folded.isascii():
-            table.setdefault(point, folded)
-    return table
-
-
-@cache
-def _lookalikes() -> tuple[dict[int, str], re.Pattern[str]]:
-    """The table that also replaces look-alike letters, and what a run must be for it to be used."""
-    table = {ord(strange): plain for strange, plain in _LOOKALIKES.items()} | _simple()
-    return table, re.compile(f"[{''.join(_LOOKALIKES)}{INVISIBLE}]++")
+            simple[point] = ord(folded)
+    for zero in _ZEROS:
+        simple[zero : zero + 10] = range(48, 58)
+    simple[[ord(dash) for dash in _DASHES]] = ord("-")
+    touching = simple.copy()
+    strange = [ord(char) for char in _LOOKALIKES if simple[ord(char)] == ord(char)]
+    touching[strange] = [ord(_LOOKALIKES[chr(point)]) for point in strange]
+    hidden = np.zeros(_SIZE, bool)
+    hidden[[point for point in range(0x80, 0x10000) if invisible().match(chr(point))]] = True
+    alike = hidden.copy()
+    alike[[ord(char) for char in _LOOKALIKES]] = True
+    latin = np.zeros(_SIZE, bool)
+    latin[[ord(char) for char in _LATIN]] = True
+    return _Tables(simple, touching, alike, hidden, alike | (simple != np.arange(_SIZE)), latin)
 
 
 @cache
@@ -65,31 +84,52 @@ def invisible() -> re.Pattern[str]:
     return re.compile(f"[{INVISIBLE}]+")
 
 
-def fold(text: str) -> tuple[str, bool]:
-    """The text with stand-ins replaced, one for one so that offsets stay, and whether it holds invisible characters.
+def fold(text: str) -> tuple[str, npt.NDArray[np.intp] | None]:
+    """The text with stand-ins replaced and invisible characters taken out.
 
+    Where none was taken out the offsets stay; else the second value holds, for each character, its place in `text`.
     A run of look-alike letters is replaced only where it touches a Latin letter, a digit or an `@`: words of another
     script stay as they are.
     """
-    parts: list[str] = []
-    done, hidden = 0, False
-    for run in _STRANGE.finditer(text.encode("ascii", "replace")):
-        start, end = run.span()
-        strange = text[start:end]
-        if strange in _HARMLESS or strange.isascii():
-            continue
-        touches = text[end : end + 1] in _LATIN or text[start - 1 : start] in _LATIN_OR_DOT
-        plain, hides = _folded(strange, touches)
-        hidden = hidden or hides
-        if plain is not None:
-            parts += (text[done:start], plain)
-            done = end
-    return "".join((*parts, text[done:])) if parts else text, hidden
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    tables = _tables()
+    places = np.flatnonzero(tables.notable.take(codes, mode="clip"))
+    if not len(places):
+        return text, None
+    notable = codes[places]
+    new = tables.simple[notable]
+    alike = np.flatnonzero(tables.alike[notable])
+    if len(alike):
+        _untwin(codes, places, alike, new, tables)
+    hidden = tables.hidden[new]
+    out = codes.copy()
+    out[places] = new
+    kept = None
+    if hidden.any():
+        shown = np.ones(len(out), bool)
+        shown[places[hidden]] = False
+        kept = np.flatnonzero(shown)
+        out = out[kept]
+    return (text if np.array_equal(notable, new) and kept is None else _text_of(out)), kept
 
 
-@lru_cache(maxsize=4096)
-def _folded(strange: str, touches_latin: bool) -> tuple[str | None, bool]:
-    """What stands for a run beyond ASCII (None: itself), and whether it holds invisible characters."""
-    lookalikes, alike = _lookalikes()
-    plain = strange.translate(lookalikes if touches_latin and alike.fullmatch(strange) else _simple())
-    return plain if plain != strange else None, invisible().search(strange) is not None
+def _text_of(codes: Codes) -> str:
+    return codes.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def _untwin(codes: Codes, places: Places, alike: Places, new: Codes, tables: _Tables) -> None:
+    """Replaces, in `new` for the characters at `places`, the look-alikes of runs that touch Latin letters."""
+    strange = np.flatnonzero(codes > 0x7F)
+    firsts = np.flatnonzero(np.diff(strange, prepend=-2) != 1)
+    starts, ends = strange[firsts], strange[np.append(firsts[1:], len(strange)) - 1] + 1
+    runs = np.unique(np.searchsorted(starts, places[alike], side="right") - 1)
+    mine, last = tables.alike.take(codes, mode="clip"), len(codes) - 1
+    first, end = starts[runs], ends[runs]
+    before, after = codes[first - 1], codes[np.minimum(end, last)]
+    touches = (first > 0) & (tables.latin.take(before, mode="clip") | (before == ord(".")))
+    touches |= (end <= last) & tables.latin.take(after, mode="clip")
+    count = np.concatenate(([0], np.cumsum(mine)))
+    swap = touches & (count[end] - count[first] == end - first)
+    owner = np.searchsorted(first, places, side="right") - 1
+    chosen = np.flatnonzero((owner >= 0) & swap[owner] & (places < end[owner]))
+    new[chosen] = tables.touching[codes[places[chosen]]]

@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from html.entities import html5
 from typing import NamedTuple
 
-from consentry.sanitize.folding import fold, invisible
+import numpy as np
+import numpy.typing as npt
+
+from consentry.sanitize.folding import fold
 from consentry.sanitize.patterns.pattern import SEPARATOR
 
 _AROUND = 80
@@ -42,16 +45,20 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to read a text. `span` leads back to the original; without pieces the offsets are the same."""
+    """One way to read a text. `span` leads back to the original, by pieces or by the place of each character; without
+    either the offsets are the same."""
 
     text: str
     pieces: tuple[_Piece, ...] = ()
     outer: View | None = None
     starts: tuple[int, ...] = field(default=())
+    origins: npt.NDArray[np.intp] | None = field(default=None, compare=False)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the original that `start … end` of the view stands for."""
-        if self.pieces:
+        if self.origins is not None:
+            start, end = int(self.origins[start]), int(self.origins[end - 1]) + 1
+        elif self.pieces:
             first, last = self._piece(start), self._piece(end - 1)
             start = first.origin + (start - first.at) // first.unit * first.wide
             end = last.origin + ((end - 1 - last.at) // last.unit + 1) * last.wide
@@ -84,15 +91,8 @@ def plain(text: str) -> View:
     """The text with stand-in characters replaced and invisible ones taken out."""
     if text.isascii():
         return View(text)
-    folded, hidden = fold(text)
-    if not hidden:
-        return View(folded)
-    writer, done = _Writer(), 0
-    for gap in invisible().finditer(folded):
-        writer.add(folded[done : gap.start()], done)
-        done = gap.end()
-    writer.add(folded[done:], done)
-    return writer.view(None)
+    folded, kept = fold(text)
+    return View(folded, origins=kept)
 
 
 def unescaped(base: View) -> View | None:

@@ -7,7 +7,7 @@ text on both sides of what it settles. A finding that would lie across the place
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consentry.sanitize.detector import NO_CONTEXT, Context
 from consentry.sanitize.engine import Engine
@@ -70,4 +70,4 @@ def _settle(engine: Engine, text: str, done: int, until: int | None, context: Co
 
 
 def _moved(finding: Finding, by: int) -> Finding:
-    return replace(finding, start=max(0, finding.start - by), end=finding.end - by)
+    return finding._replace(start=max(0, finding.start - by), end=finding.end - by)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, Protocol
 
 from consentry.sanitize.finding import Finding
@@ -31,5 +30,5 @@ def settle(text: str, found: Sequence[Finding], model: Larger, unsure: float) ->
         low = max(0, one.start - AROUND)
         (label, score), *_ = model.judge(text[low : one.end + AROUND], [(one.start - low, one.end - low)])
         if label is not None:
-            out.append(replace(one, type=label, score=score, reason="a larger model reads it so"))
+            out.append(one._replace(type=label, score=score, reason="a larger model reads it so"))
     return out

@@ -70,7 +70,7 @@ class NameDetector:
             texts_of = owner[[one.first for one in named]].tolist() if named else []
             shifts = starts.tolist()
             for index, one in zip(texts_of, _findings(0, piece, named), strict=True):
-                out[index].append(replace(one, start=one.start - shifts[index], end=one.end - shifts[index]))
+                out[index].append(one._replace(start=one.start - shifts[index], end=one.end - shifts[index]))
         return out
 
     def _named(self, pieces: Iterable[Piece]) -> Iterator[tuple[int, tokens.Tokens, list[document.Named]]]:

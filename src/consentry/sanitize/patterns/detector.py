@@ -19,6 +19,9 @@ from consentry.sanitize.patterns.pattern import SEPARATOR, Pattern
 
 Words = frozenset[str]
 
+_made = tuple.__new__
+"""Makes a finding without the call that names its fields."""
+
 _MOST = 0.99
 _LIKELY = 0.5
 _NONE: Words = frozenset()
@@ -80,18 +83,22 @@ class PatternDetector:
         self, view: View, keys_at: Callable[[int], Words], found: list[Finding], wrapped: list[tuple[int, int]]
     ) -> None:
         text, name = view.text, self.name
-        moved = bool(view.pieces) or view.outer is not None
+        moved = bool(view.pieces) or view.outer is not None or view.origins is not None
         for pattern, match in self._matcher.matches(text):
             if pattern is tables.BASE64:
                 wrapped.append(match.span())
                 continue
             start, end = match.span(pattern.group)
-            judged = self._judge(pattern, view, start, end, keys_at)
+            judged = (
+                self._judge(pattern, view, start, end, keys_at)
+                if pattern.lift or pattern.after
+                else self._checked(pattern, text[start:end])
+            )
             if judged is not None:
                 score, reason = judged
                 if moved:
                     start, end = view.span(start, end)
-                found.append(Finding(pattern.type, start, end, score, name, reason, pattern.subtype))
+                found.append(_made(Finding, (pattern.type, start, end, score, name, reason, pattern.subtype)))
 
     def _judge(
         self, pattern: Pattern, view: View, start: int, end: int, keys_at: Callable[[int], Words]
@@ -118,6 +125,17 @@ class PatternDetector:
             score, kind = min(_MOST, score + pattern.lift), kind + 2
         elif kind == 1 and score < _LIKELY and alone:
             score = _LIKELY + score / 4
+        return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
+
+    def _checked(self, pattern: Pattern, value: str) -> tuple[float, str] | None:
+        """`_judge` for a pattern that no word around it makes likelier: its check alone decides."""
+        score, kind = pattern.score, 0
+        if pattern.check is not None:
+            verdict = pattern.check(value)
+            if verdict is False:
+                return None
+            if verdict:
+                score, kind = pattern.confirmed, 1
         return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
 
     def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys_at: Callable[[int], Words]) -> bool:

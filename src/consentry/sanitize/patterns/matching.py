@@ -7,7 +7,6 @@ of speed only.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,19 +14,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from consentry.sanitize.patterns.pattern import Pattern
 
 if TYPE_CHECKING:
     from consentry.sanitize.patterns.vector import Trigger, VectorPass
 
 _AROUND = 32
+_MANY = 6
+_TOGETHER = 24
+_ZERO, _TEN = np.uint8(48), np.uint8(10)
 _MERGE = 256
 _FEW = 8
 """Triggers that compile faster than a file is worth."""
-_DIGIT = re.compile(rb"[0-9]")
-_GAP = re.compile(rb"[0-9][^0-9]{%d,}+" % (2 * _AROUND + 1))
-"""A digit and so much without one after it that two windows do not touch."""
-
+Places = npt.NDArray[np.intp]
 Match = tuple[Pattern, "re.Match[str]"]
 
 
@@ -60,36 +62,42 @@ class PlainMatcher:
 class VectorMatcher:
     """Triggers first, then the exact expressions in the runs of text around them.
 
-    Most patterns hold a digit, and most prose does not: those are looked for only in *windows* around digits, which a
-    second pass goes over.
+    Most patterns hold a digit, many of them six and more, and most prose does not: those are looked for only in
+    *windows* around digits, or around many digits, which passes of their own go over.
     """
 
     def __init__(self, patterns: Sequence[Pattern], directory: Path | None = None) -> None:
         self._anywhere = _Pass([pattern for pattern in patterns if pattern.digitless], directory)
-        self._windowed = _Pass([pattern for pattern in patterns if not pattern.digitless], directory)
+        windowed = [pattern for pattern in patterns if not pattern.digitless]
+        self._sparse = _Pass([pattern for pattern in windowed if not pattern.dense], directory)
+        self._dense = _Pass([pattern for pattern in windowed if pattern.dense], directory)
 
     def matches(self, text: str) -> list[Match]:
         # One byte per character keeps the offsets; `?` is as little a word character as what it stands for.
         data = text.encode("ascii", "replace")
         found = self._anywhere.matches(text, self._anywhere.ends(data))
-        windows = _windows(data)
-        if windows:
-            found += self._windowed.matches(text, self._windowed.ends_within(data, windows))
+        digits = np.flatnonzero((np.frombuffer(data, np.uint8) - _ZERO) < _TEN)
+        for one, least in ((self._sparse, 1), (self._dense, _MANY)):
+            windows = _windows(digits, least, len(data))
+            if windows:
+                found += one.matches(text, one.ends_within(data, windows))
         return found
 
 
-def _windows(data: bytes) -> list[tuple[int, int]]:
-    """The stretches of text around digits, merged where they touch."""
-    first = _DIGIT.search(data)
-    if first is None:
+def _windows(digits: Places, least: int, length: int) -> list[tuple[int, int]]:
+    """The stretches of text around groups of at least so many digits, merged where they touch."""
+    if len(digits) < least:
         return []
-    found, start, length = [], first.start(), len(data)
-    for gap in _GAP.finditer(data, start):
-        found.append((max(0, start - _AROUND), gap.start() + 1 + _AROUND))
-        start = gap.end()
-    if start < length:
-        found.append((max(0, start - _AROUND), length))
-    return found
+    first, last = digits[: len(digits) - least + 1], digits[least - 1 :]
+    if least > 1:
+        close = last - first < _TOGETHER
+        first, last = first[close], last[close]
+        if not len(first):
+            return []
+    gaps = np.flatnonzero(first[1:] - last[:-1] > 2 * _AROUND)
+    starts = np.maximum(first[np.concatenate(([0], gaps + 1))] - _AROUND, 0)
+    ends = np.minimum(last[np.concatenate((gaps, [-1]))] + 1 + _AROUND, length)
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 class _Pass:
@@ -99,7 +107,8 @@ class _Pass:
         grouped: defaultdict[Trigger, list[Pattern]] = defaultdict(list)
         for pattern in patterns:
             trigger = pattern.regex if pattern.trigger is None else pattern.trigger
-            grouped[trigger, pattern.ignore_case].append(pattern)
+            any_of = (trigger,) if isinstance(trigger, str) else trigger
+            grouped[any_of, pattern.ignore_case].append(pattern)
         self._groups = [_Group(mine) for mine in grouped.values()]
         self._vector = _vector(list(grouped), directory) if grouped else None
 
@@ -113,17 +122,17 @@ class _Pass:
 
     def ends_within(self, data: bytes, windows: list[tuple[int, int]]) -> dict[int, list[int]]:
         """The same, looking only at some stretches of the text."""
-        if len(windows) == 1 and windows[0] == (0, len(data)):
+        if 4 * sum(last - first for first, last in windows) > 3 * len(data):
             return self.ends(data)
-        starts, at = [], 0
-        for first, last in windows:
-            starts.append(at)
-            at += last - first + 1
         ends = self.ends(b"\n".join([data[first:last] for first, last in windows]))
-        for mine in ends.values():
-            for place, end in enumerate(mine):
-                window = bisect_left(starts, end) - 1
-                mine[place] = windows[window][0] + end - starts[window]
+        if ends:
+            begins = np.array([first for first, _ in windows])
+            lengths = np.array([last - first + 1 for first, last in windows])
+            starts = np.cumsum(lengths) - lengths
+            shifts = begins - starts
+            for index, mine in ends.items():
+                places = np.array(mine)
+                ends[index] = (places + shifts[np.searchsorted(starts, places) - 1]).tolist()
         return ends
 
     def matches(self, text: str, ends: dict[int, list[int]]) -> list[Match]:
@@ -159,6 +168,9 @@ class _Group:
         runs = self._runs(ends)
         ahead = self._ahead
         for pattern, regex, begin in self._patterns:
+            if pattern.back:
+                _add_exact(pattern, regex, text, ends, found)
+                continue
             if begin is not None:
                 _add_begun(pattern, regex, begin, text, runs, ahead, found)
                 continue
@@ -187,6 +199,16 @@ class _Group:
             last = end
         runs.append((first, last))
         return runs
+
+
+def _add_exact(pattern: Pattern, regex: re.Pattern[str], text: str, ends: list[int], found: list[Match]) -> None:
+    """As `_Group.add_matches`, trying only the one place that a trigger tells."""
+    done, back = 0, pattern.back
+    for end in ends:
+        match = regex.match(text, end - back) if end - back >= done else None
+        if match is not None:
+            done = match.end()
+            found.append((pattern, match))
 
 
 def _add_begun(

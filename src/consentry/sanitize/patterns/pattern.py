@@ -7,15 +7,18 @@ pass runs `trigger` instead, and `regex` is tried only near a trigger. Both ways
     ends within `start … start + reach`; the match, with what it looks ahead to, ends within `ahead` of its start;
 
     and, unless `digitless`, the trigger's match lies within 32 characters of digits,
+    and, where `dense`, it holds six digits within 24 characters,
 
 `begin`, where given, is a cheap expression for the place where every match begins; only such places are tried.
 
+`back`, where given, says that every match begins exactly so many characters before the end of a trigger.
 The invariant holds by itself where no trigger is given and both are more than the longest match. A trigger should end
 once per candidate (a literal, a fixed number of digits, a boundary): each end costs a call.
 
 Rules for `regex`: bounded or possessive quantifiers only; no `^`, `$`, `\\A`, `\\Z` (texts are scanned joined);
 nothing that matches the separator U+001E; linear to try at one place.
-Rules for `trigger`: Hyperscan's syntax, no lookaround, no back-reference; a character beyond ASCII stands for any.
+Rules for `trigger`, one or several of which any will do: Hyperscan's syntax, no lookaround, no back-reference; a
+character beyond ASCII stands for any.
 """
 
 from __future__ import annotations
@@ -44,12 +47,14 @@ class Pattern:
     regex: str
     score: float
     reason: str
-    trigger: str | None = None
+    trigger: str | tuple[str, ...] | None = None
     reach: int = 64
     ahead: int = 40
     begin: str | None = None
     ignore_case: bool = False
     digitless: bool = False
+    dense: bool = False
+    back: int = 0
     check: Check | None = None
     confirmed: float = 0.0
     words: frozenset[str] = frozenset()

@@ -18,8 +18,8 @@ from consentry.sanitize.patterns import store
 _STRANGE = re.compile("[^\x00-\x7f]")
 """Stands as `?` in the bytes that are scanned, whatever it is."""
 
-Trigger = tuple[str, bool]
-"""An expression and whether case is ignored."""
+Trigger = tuple[tuple[str, ...], bool]
+"""Expressions of which any will do, and whether case is ignored. Words apart cost less than one expression of all."""
 
 
 class VectorPass:
@@ -60,17 +60,19 @@ def _database(triggers: tuple[Trigger, ...], directory: Path | None) -> hypersca
 
 def _compile(triggers: Sequence[Trigger]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    database.compile(
-        expressions=[_STRANGE.sub(r"\\?", expression).encode() for expression, _ in triggers],
-        ids=list(range(len(triggers))),
-        elements=len(triggers),
-        flags=[hyperscan.HS_FLAG_CASELESS if ignore_case else 0 for _, ignore_case in triggers],
-    )
+    rows = [
+        (_STRANGE.sub(r"\\?", one).encode(), index, hyperscan.HS_FLAG_CASELESS if ignore_case else 0)
+        for index, (expressions, ignore_case) in enumerate(triggers)
+        for one in expressions
+    ]
+    expressions, ids, flags = zip(*rows, strict=True)
+    database.compile(expressions=list(expressions), ids=list(ids), elements=len(rows), flags=list(flags))
     return database
 
 
 def _key(triggers: tuple[Trigger, ...]) -> str:
-    parts = [version("hyperscan"), _processor(), *(f"{flag:d}{expression}" for expression, flag in triggers)]
+    parts = [version("hyperscan"), _processor()]
+    parts += [f"{flag:d}{expression}" for expressions, flag in triggers for expression in (*expressions, "")]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 

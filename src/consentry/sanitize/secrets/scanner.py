@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from consentry.errors import InvalidInput
@@ -21,6 +24,8 @@ _FOREIGN_WORDS: Final = (
     *("パスワード", "contraseña", "Contraseña", "şifre", "Şifre", "סיסמה"),
 )
 _FOREIGN: Final = re.compile(rf"(?:{'|'.join(_FOREIGN_WORDS)})[ \t]{{0,3}}[:=：][ \t]{{0,3}}")
+_FOREIGN_SIGNS: Final = "비패암пП密パñşŞס"
+"""One of these stands in each of those words: quicker to look for."""
 _SEED: Final = r"\b(?:[A-Z2-7]{16}|[A-Z2-7]{26}|[A-Z2-7]{32})\b"
 _SEED_VALUE: Final = re.compile(r"[A-Z2-7]{16,32}")
 _RUN: Final = re.compile(r"[^\s\"'`,;<>(){}\[\]\\|]*")
@@ -134,8 +139,27 @@ class SecretDetector:
 
     def scan(self, text: str, context: Context) -> list[Finding]:
         """Every secret, overlapping where two grammars agree on a place."""
+        return self._found(text, context, self._search.ends(text))
+
+    def scan_many(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[list[Finding]]:
+        """The findings of each text, as `scan` reports them, after one search over all of them joined.
+
+        A trigger that runs over a line break is only tried in vain: what is found is read in the text alone.
+        """
+        starts = [0, *accumulate(len(text) + 1 for text in texts)]
+        ends: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for index, end in self._search.ends("\n".join(texts)):
+            cell = bisect_left(starts, end) - 1
+            if end - starts[cell] <= len(texts[cell]):
+                ends[cell].append((index, end - starts[cell]))
+        return [
+            self._found(text, context, ends.get(cell, ()))
+            for cell, (text, context) in enumerate(zip(texts, contexts, strict=True))
+        ]
+
+    def _found(self, text: str, context: Context, places: Sequence[tuple[int, int]]) -> list[Finding]:
         found: dict[tuple[int, int], Finding] = {}
-        ends = sorted(set(self._search.ends(text)))
+        ends = sorted(set(places))
         _refuse_hostile(text, [end for index, end in ends if index in self._assigning])
         for index, end in ends:
             for one in self._rows[index](text, end):
@@ -144,7 +168,7 @@ class SecretDetector:
                     _keep(found, other)
         if found and companions.is_sealed(text):
             found = {span: one for span, one in found.items() if not companions.is_sealed_value(text, one)}
-        if not text.isascii() and any(word in text for word in _FOREIGN_WORDS):
+        if not text.isascii() and any(char in text for char in _FOREIGN_SIGNS):
             for match in _FOREIGN.finditer(text):
                 for value in assignments.value_at(text, match.end(), "password", "password", "="):
                     _keep(found, _of_assigned(value))

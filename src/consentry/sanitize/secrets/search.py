@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    import hyperscan
+from pathlib import Path
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +39,23 @@ def _overlapping(expression: str) -> str:
 
 
 class VectorSearch:
-    """All triggers in one pass of Hyperscan. A database is immutable; each scan uses a scratch of its own thread."""
+    """All triggers in one pass of Hyperscan, compiled once and kept in `directory` where one is given."""
 
-    def __init__(self, triggers: Sequence[Trigger]) -> None:
-        import hyperscan
+    def __init__(self, triggers: Sequence[Trigger], directory: Path | None = None) -> None:
+        from consentry.sanitize.patterns.vector import VectorPass
 
-        self._database: hyperscan.Database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        expressions = [trigger.expression.encode() for trigger in triggers]
-        self._database.compile(expressions=expressions, ids=list(range(len(expressions))), flags=[0] * len(expressions))
+        self._pass = VectorPass([((trigger.expression,), False) for trigger in triggers], directory)
 
     def ends(self, text: str) -> list[tuple[int, int]]:
         # One byte per character keeps offsets; what is not ASCII cannot be part of a trigger.
-        found: list[tuple[int, int]] = []
-        self._database.scan(
-            text.encode("ascii", "replace"),
-            match_event_handler=lambda index, _start, end, _flags, _context: found.append((index, end)),
-        )
-        return found
+        return self._pass.ends(text.encode("ascii", "replace"))
 
 
 def best(triggers: Sequence[Trigger]) -> Search:
     """The vector search where Hyperscan is installed, the plain one elsewhere."""
+    from consentry.sanitize.patterns import store
+
     try:
-        return VectorSearch(triggers)
+        return VectorSearch(triggers, store.directory())
     except ImportError:
         return PlainSearch(triggers)

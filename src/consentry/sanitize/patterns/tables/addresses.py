@@ -5,6 +5,7 @@ Sources: USPS Publication 28 (suffixes, units, boxes, military addresses); Unive
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final
 
 from consentry.sanitize import entities
@@ -12,29 +13,45 @@ from consentry.sanitize.patterns.pattern import Pattern
 
 _L = r"[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1fff]"
 _CAP = r"[A-Z\u00c0-\u00de\u0100-\u017f\u0386-\u03ab\u0410-\u042f]"
+_IN_WORD = _L.replace("]", "'’.-]")
 _PARTICLE = r"(?:de|da|do|dos|das|di|del|della|delle|dei|la|le|les|van|der|den|of|the|du|des|sv\.|St\.) "
-_WORD = rf"(?:{_CAP}|[dloe]['’]|{_PARTICLE})(?:{_L}|['’.-]){{0,24}}"
+_WORD = rf"(?:{_CAP}|[dloe]['’]|{_PARTICLE}){_IN_WORD}{{0,24}}+"
 _NAME = rf"{_WORD}(?: {_WORD}){{0,4}}"
-_ANY = rf"{_L}(?:{_L}|['’.-]){{0,24}}"
+_ANY = rf"{_L}{_IN_WORD}{{0,24}}+"
 _NUMBER = r"\d{1,5}(?:[A-Za-z](?!\w)|-\d{1,4}|/\d{1,3})?"
 _SUFFIXES = """
 Street St Avenue Ave Road Rd Boulevard Blvd Lane Ln Drive Dr Court Ct Place Pl Square Sq Terrace Way Parkway Pkwy
 Highway Hwy Crescent Cres Close Row Circle Trail Alley Mews Wharf Quay Gardens Grove Hill Rise Esplanade Cove Coves
 Park Heights Pike Turnpike Expressway Freeway Loop Ridge Green View Vale Bypass Plaza Walk Passage Junction
 """.split()  # noqa: SIM905
-_SUFFIX = "(?:" + "|".join(form for word in _SUFFIXES for form in (word, word.upper())) + ")"
-_PLAIN_SUFFIX = "(?:street|avenue|ave|road|rd|boulevard|blvd|lane|drive|parkway|crescent|terrace|st)"
-_COMPOUND = (
-    r"(?:stra(?:ss|ß)e|str|gasse|weg|platz|allee|damm|ufer|ring|berg|hof|park|straat|laan|gracht|kade|plein|dreef|"
+_SUFFIX_FORMS = [form for word in _SUFFIXES for form in (word, word.upper())]
+_SUFFIX = f"(?:{'|'.join(_SUFFIX_FORMS)})"
+_PLAIN_FORMS = "street avenue ave road rd boulevard blvd lane drive parkway crescent terrace st".split()  # noqa: SIM905
+_PLAIN_SUFFIX = f"(?:{'|'.join(_PLAIN_FORMS)})"
+_COMPOUNDS = (
+    r"strasse|straße|str|gasse|weg|platz|allee|damm|ufer|ring|berg|hof|park|straat|laan|gracht|kade|plein|dreef|"
     r"singel|steeg|pad|baan|gade|vej|vejen|stræde|gata|gatan|vägen|väg|veien|vei|gate|gaten|bakken|"
     r"backe|backen|gränd|stigen|stien|katu|tie|polku|kuja|tänav|maantee|tee|utca|útja|körút|tér|"
-    r"braut|gata|vegur|stígur|tún|holt|ulice|nábřeží|náměstí)"
+    r"braut|gata|vegur|stígur|tún|holt|ulice|nábřeží|náměstí"
 )
+_COMPOUND = f"(?:{_COMPOUNDS})"
 _KIND = (
     r"(?:rua|r|avenida|avda|av|calle|c/|paseo|plaza|rúa|carrer|piazza|piazzale|via|viale|vicolo|corso|largo|travessa|"
     r"estrada|alameda|praça|rue|avenue|boulevard|bd|place|quai|chemin|impasse|allée|cours|route|ul|ulica|"
     r"al|aleja|aleje|pl|plac|os|strada|str|bulevardul|trg|cesta|nám|ul\.|ulitsa)"
 )
+_PART = _L.replace("]", ".'-]")
+
+
+def _ended() -> str:
+    """A look back at a word that ends in the kind of a street: alternatives of one length each, as `re` asks."""
+    by_length: defaultdict[int, list[str]] = defaultdict(list)
+    for kind in sorted(set(_COMPOUNDS.split("|"))):
+        by_length[len(kind)].append(kind)
+    kinds = [f"(?:{'|'.join(mine)})" for _, mine in sorted(by_length.items())]
+    return "(?:" + "|".join(rf"(?<={_PART}{kind}{dot})" for kind in kinds for dot in ("", r"\.")) + ")"
+
+
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _UNIT = r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|fl)\.? ?#?\d{1,5}[a-z]?(?!\w)"
 _UNITS = rf"(?:[ ,]{{0,2}}\n?[ ]{{0,4}}{_UNIT}){{0,2}}"
@@ -45,10 +62,10 @@ PATTERNS: Final = (
         id="address.suffix",
         type=entities.STREET_ADDRESS,
         regex=(
-            rf"(?<![\w.,-])(?:{_NUMBER},? )?{_NUMBER},? (?!{_MONTH})(?=[^\n\d]{{0,20}}{_SUFFIX}(?!\w))"
+            rf"(?<![\w.,-])(?:{_NUMBER},? )?{_NUMBER},? (?!{_MONTH}|of |the )(?=[^\n\d]{{0,20}}{_SUFFIX}(?!\w))"
             rf"{_NAME}?(?<= ){_SUFFIX}(?!\w)\.?{_UNITS}"
         ),
-        trigger=rf"\b{_SUFFIX}\b",
+        trigger=tuple(rf"\d[A-Za-z]?,? (?:[^a-z\n\d]|[dlvs]|[oe]')[^\n\d]{{0,20}} {form}\b" for form in _SUFFIX_FORMS),
         reach=64,
         begin=r"(?<![\w.,-])\d",
         ahead=260,
@@ -63,7 +80,7 @@ PATTERNS: Final = (
             rf"(?<![\w.,-])(?:\d{{1,5}},? )?\d{{1,5}},? (?=[^\n\d]{{0,20}}{_PLAIN_SUFFIX}(?!\w))"
             rf"(?:(?!of |the |a |an |in |on |to |and |his |her |by ){_ANY} ){{1,3}}?{_PLAIN_SUFFIX}(?!\w)\.?{_UNITS}"
         ),
-        trigger=rf"\b{_PLAIN_SUFFIX}\b",
+        trigger=tuple(rf"\d,? [^\n\d]{{0,20}} {form}\b" for form in _PLAIN_FORMS),
         reach=64,
         begin=r"(?<![\w.,-])\d",
         ahead=260,
@@ -75,7 +92,7 @@ PATTERNS: Final = (
         id="address.compound",
         type=entities.STREET_ADDRESS,
         regex=(
-            rf"(?<![\w.,-]){_BEFORE}(?:{_ANY} ){{0,2}}(?:{_L}|[-.']){{1,24}}?{_COMPOUND}\.? {_NUMBER}(?!\w|[.,]\d)"
+            rf"(?<![\w.,-]){_BEFORE}(?:{_ANY} ){{0,2}}{_PART}{{3,33}}+{_ended()} {_NUMBER}(?!\w|[.,]\d)"
             rf"{_UNITS}"
         ),
         trigger=rf"[a-z?]{_COMPOUND}\.? \d",
@@ -127,6 +144,7 @@ PATTERNS: Final = (
         ),
         trigger=r"\b(?:Apt|Suite|Unit|Ste)\.? ?#?\d",
         reach=130,
+        begin=rf"(?<![\w.,-])(?:\d|{_CAP}|[dloe]['’]|{_PARTICLE})",
         ahead=300,
         score=0.75,
         reason="name of a street before a unit",

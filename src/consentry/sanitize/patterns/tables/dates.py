@@ -8,9 +8,10 @@ from consentry.sanitize import entities
 from consentry.sanitize.checks import dates
 from consentry.sanitize.patterns.pattern import Pattern
 
-_LONG = "January|February|March|April|May|June|July|August|September|October|November|December"
-_SHORT = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
-_MONTH = rf"(?:{_LONG}|{_SHORT})"
+_MONTH = (
+    r"(?:J(?:an(?:uary)?|une?|uly?)|Feb(?:ruary)?|Ma(?:rch|r|y)|A(?:pr(?:il)?|ug(?:ust)?)|Sep(?:t(?:ember)?)?|"
+    r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+)
 _YEAR = r"(?:1[89]|20|21)\d\d"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
 _CLOCK = r"\d{1,2}:[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?: ?[ap]\.?m\.?(?!\w))?"
@@ -31,6 +32,7 @@ PATTERNS: Final = (
         trigger=r"\d{4}[-/.]\d{1,2}[-/.]\d",
         reach=10,
         ahead=90,
+        dense=True,
         score=0.5,
         reason="date, year first",
         lift=0.0,
@@ -43,6 +45,7 @@ PATTERNS: Final = (
         regex=r"(?<![\w.,/$-])(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d(?:T?[0-2]\d[0-5]\d[0-5]\d)?Z?(?!\w|[-/,.]\d)",
         trigger=r"\b(?:19|20)\d\d[01]\d[0-3]\d",
         reach=10,
+        dense=True,
         score=0.1,
         reason="date in one, year first",
         check=dates.compact,
@@ -70,7 +73,7 @@ PATTERNS: Final = (
             rf"|{_MONTH}\.?[ -]{_DAY}(?!\d|[.,]\d|:)(?:,? {_YEAR}(?!\d))?{_TIME_AFTER}"
             rf"|{_MONTH}\.?,?[ -](?:of )?{_YEAR}(?!\w|[.,]\d))"
         ),
-        trigger=rf"\b{_MONTH}\b",
+        trigger=rf"\d(?:st|nd|rd|th)?(?:[ -](?:of )?|\. ?){_MONTH}\b|\b{_MONTH}\.?,?[ -](?:of )?\d",
         reach=24,
         ahead=90,
         begin=r"(?<![\w/.-])(?:[0-9]|[JFMASONDjfmasond][aepucoAEPUCO])",
@@ -90,6 +93,7 @@ PATTERNS: Final = (
         ),
         trigger=rf"\b(?:{'|'.join(sorted(_BEFORE_YEAR))})\.?[ ,(]{{1,2}}(?:1[89]|20)\d\d\b",
         reach=6,
+        back=4,
         ahead=24,
         ignore_case=True,
         score=0.65,

@@ -29,6 +29,7 @@ PATTERNS: Final = (
         regex=r"(?<![\w.-])\d{5}-\d{4}(?![\w-])",
         trigger=r"\b\d{5}-\d{4}\b",
         reach=12,
+        dense=True,
         score=0.45,
         reason="ZIP+4 code",
     ),
