@@ -35,7 +35,7 @@ def serve_in_process(folder: str, ready: Connection) -> None:
         {
             "server": {"port": 0},
             "log": {"level": "error"},
-            "limits": {"wait": "10m"},
+            "limits": {"wait": "10m", "share": 100},
             "data_dir": Path(folder) / "data",
         }
     )

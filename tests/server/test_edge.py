@@ -229,7 +229,7 @@ async def test_c6_a_stopping_server_lets_go_of_its_waiters_with_an_answer(start)
         await server.person("ada@example.org", "admins")
         asked = await server.submit(agent)
         waiters = [asyncio.create_task(server.get(f"/v1/actions/{asked['id']}?wait=60", agent)) for _ in range(5)]
-        while server.services.metrics.waiting < 5:
+        while server.services.waits.taken < 5:
             await asyncio.sleep(0.01)
         server.services.stop()
         assert [(await one)["state"] for one in waiters] == ["pending"] * 5
@@ -240,7 +240,7 @@ async def test_a_waiter_whose_session_has_ended_hears_nothing(server) -> None:
     ada = await server.person("ada@example.org", "admins")
     asked = await server.submit(agent)
     waiter = asyncio.create_task(server.http.get(f"/v1/actions/{asked['id']}?wait=30", headers=agent.headers))
-    while not server.services.metrics.waiting:
+    while not server.services.waits.taken:
         await asyncio.sleep(0.01)
     await server.post(f"/v1/agents/{agent.id}/rotate", server.admin)
     await server.vote(ada, asked["request_id"])

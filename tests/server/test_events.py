@@ -120,7 +120,8 @@ async def test_a_bad_last_event_id_is_refused(server) -> None:
 
 async def test_there_is_a_limit_of_streams(start) -> None:
     async with start(limits={"streams": 1}) as server, _listening(server, server.admin):
-        answer = await server.http.get("/v1/events", headers=server.admin.headers)
+        agent = await server.agent("etl")
+        answer = await server.http.get("/v1/events", headers=agent.headers)
         assert (answer.status_code, answer.json()["code"]) == (503, "too_many_streams")
 
 

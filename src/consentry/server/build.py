@@ -11,6 +11,7 @@ from consentry.consent.gate import Gate
 from consentry.consent.settings import GateSettings
 from consentry.identity.passkeys import Passkeys
 from consentry.policy.model import Resource
+from consentry.server import held
 from consentry.server.channels import open_channels, targets
 from consentry.server.hub import Hub
 from consentry.server.looking import Lens
@@ -68,6 +69,8 @@ async def open_services(
                 visibility=Visibility(gate),
                 passkeys=Passkeys(gate.store, lambda: address),
                 channels=open_channels(settings, gate, metrics, address),
+                streams=held.streams(settings.limits),
+                waits=held.waits(settings.limits),
                 origin=address,
             )
         finally:

@@ -55,7 +55,9 @@ class McpDoor:
         server = self._server(scope["path_params"]["resource"])
         from consentry.doors.mcp.client import Caller as Somebody
 
-        await self._opened().serve(server, Somebody(session.actor, session.id), scope, receive, send)
+        places = self._services.streams if scope["method"] == "GET" else self._services.waits
+        with places.take(session.subject):
+            await self._opened().serve(server, Somebody(session.actor, session.id), scope, receive, send)
 
     async def close(self) -> None:
         door, self._door = self._door, None

@@ -17,8 +17,6 @@ class Metrics:
 
     def __init__(self) -> None:
         self.started = time.time()
-        self.waiting = 0
-        self.streams = 0
         self._counts: dict[str, dict[tuple[tuple[str, str], ...], int]] = defaultdict(lambda: defaultdict(int))
         self._routes: dict[tuple[str, str], list[float]] = {}
 

@@ -122,8 +122,8 @@ def _headers(error: BaseException, status: int) -> dict[str, str]:
     headers = {"cache-control": "no-store"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = str(getattr(error, "challenge", "Bearer"))
-    if isinstance(error, TooManyAttempts):
-        headers["retry-after"] = str(error.seconds)
+    if (seconds := getattr(error, "seconds", None)) is not None:
+        headers["retry-after"] = str(seconds)
     return headers
 
 

@@ -21,10 +21,10 @@ from consentry.identity.model import Invitation
 from consentry.server.app import create_app
 from consentry.server.build import open_services
 from consentry.server.http_door import listeners
+from consentry.server.impatient import impatient
 from consentry.server.logs import log, set_up
 from consentry.server.services import Services
 from consentry.server.settings import Settings
-from consentry.server.strict_http import StrictHttp
 from consentry.server.webhooks import Deliverer
 
 BACKLOG = 4096
@@ -168,7 +168,7 @@ def uvicorn_config(settings: Settings, services: Services) -> uvicorn.Config:
     server = settings.server
     return uvicorn.Config(
         create_app(services),
-        http=StrictHttp,
+        http=impatient(settings.limits),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from consentry.identity.oidc_sign_in import SignIn
     from consentry.identity.passkeys import Passkeys
     from consentry.server.channels import Channels
+    from consentry.server.held import Places
     from consentry.server.hub import Hub
     from consentry.server.looking import Lens
     from consentry.server.metrics import Metrics
@@ -35,6 +36,8 @@ class Services:
     visibility: Visibility
     passkeys: Passkeys
     channels: Channels
+    streams: Places
+    waits: Places
     origin: str
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server is about to stop: waiting callers and streams end at once and come back later."""

@@ -134,7 +134,17 @@ class LimitSettings(Section):
     lease: Duration = Field(default="15m")  # type: ignore[assignment]
     """How long a claim may run before its outcome is unknown."""
     streams: Annotated[int, Field(ge=1)] = 1000
-    """How many event streams may be open."""
+    """How many event streams may be open, those of MCP with them."""
+    waits: Annotated[int, Field(ge=1)] = 20_000
+    """How many callers may wait for an answer that is held back, MCP calls under way with them."""
+    share: Annotated[int, Field(ge=1, le=100)] = 25
+    """How much of `streams` and of `waits` one person, agent or service may take, in percent."""
+    head: Annotated[int, Field(ge=1024)] = 1 << 16
+    """The largest head of a request, in bytes."""
+    head_time: Duration = Field(default="10s")  # type: ignore[assignment]
+    """How long a connection may be open, or a head under way, before the head of a request is there."""
+    body_time: Duration = Field(default="30s")  # type: ignore[assignment]
+    """How long a body may take, beside a second for each KiB of it."""
 
 
 class SanitizeSettings(Section):

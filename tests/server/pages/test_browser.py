@@ -186,14 +186,14 @@ async def test_an_open_request_says_that_it_changed_and_a_late_vote_is_told(site
 async def test_a_hidden_tab_keeps_no_connection(site, window) -> None:
     page = await (await window("ben")).open("/")
     await _live(page)
-    metrics = site.world.services.metrics
-    assert metrics.streams == 1
+    streams = site.world.services.streams
+    assert streams.taken == 1
     await page.evaluate("window.dispatchEvent(new Event('pagehide'))")
     for _ in range(100):
-        if metrics.streams == 0:
+        if streams.taken == 0:
             break
         await page.wait_for_timeout(20)
-    assert metrics.streams == 0
+    assert streams.taken == 0
 
 
 async def test_countdowns_run(site, window, until) -> None:

@@ -13,6 +13,7 @@ from consentry.errors import InvalidInput, Unavailable
 from consentry.policy.model import Facts, Reason
 from consentry.server.access import ANY_SESSION, PERSONS
 from consentry.server.endpoint import Call, Endpoint
+from consentry.server.held import ShareUsedUp, TooManyWaiting
 from consentry.server.lens import LensFailed
 from consentry.server.problems import FieldError, InvalidBody
 from consentry.server.views.actions import (
@@ -101,18 +102,17 @@ async def _wait(call: Call, action_id: str, seconds: float) -> Decision:
     """Hold the answer back: a future, no thread and no connection. A stopping server answers at once."""
     services, task = call.services, asyncio.current_task()
     assert task is not None
-    services.metrics.waiting += 1
-    services.held.add(task)
-    try:
-        return await services.gate.wait(action_id, timeout_s=0 if services.stopping.is_set() else seconds)
-    except asyncio.CancelledError:
-        if not services.stopping.is_set():
-            raise
-        task.uncancel()
-        return await services.gate.decision(action_id)
-    finally:
-        services.held.discard(task)
-        services.metrics.waiting -= 1
+    with services.waits.take(call.session.subject):
+        services.held.add(task)
+        try:
+            return await services.gate.wait(action_id, timeout_s=0 if services.stopping.is_set() else seconds)
+        except asyncio.CancelledError:
+            if not services.stopping.is_set():
+                raise
+            task.uncancel()
+            return await services.gate.decision(action_id)
+        finally:
+            services.held.discard(task)
 
 
 async def _detail(call: Call, decision: Decision, action_id: str, action: Action) -> ActionDetail:
@@ -213,7 +213,7 @@ ENDPOINTS = (
         "actions",
         query=WaitQuery,
         answer=ActionDetail,
-        errors=(gate.UnknownAction,),
+        errors=(gate.UnknownAction, ShareUsedUp, TooManyWaiting),
     ),
     Endpoint(
         "POST",

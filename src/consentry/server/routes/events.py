@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import orjson
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from consentry.errors import ConsentryError, InvalidInput, Unavailable
+from consentry.errors import ConsentryError, InvalidInput
 from consentry.identity.errors import NotSignedIn
 from consentry.server.access import ANY_SESSION
 from consentry.server.endpoint import Call, Endpoint
+from consentry.server.held import HeldStream, ShareUsedUp, TooManyStreams
 
 if TYPE_CHECKING:
     from consentry.consent.events import LedgerEvent
@@ -21,20 +22,12 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 15.0
 
 
-class TooManyStreams(Unavailable):
-    """No more event streams can be opened here."""
-
-    code = "too_many_streams"
-
-
 async def stream(call: Call) -> Response:
     services = call.services
-    if services.metrics.streams >= services.settings.limits.streams:
-        raise TooManyStreams("too many event streams are open: close one, or raise `limits.streams`")
     after = _last_event_id(call)
     start = services.hub.last if after is None else min(after, services.hub.last)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_frames(call, start), 200, headers, "text/event-stream")
+    return HeldStream(services.streams, call.session.subject, _frames(call, start), headers)
 
 
 def _last_event_id(call: Call) -> int | None:
@@ -49,7 +42,6 @@ def _last_event_id(call: Call) -> int | None:
 async def _frames(call: Call, after: int) -> AsyncGenerator[bytes, None]:
     """Events as they come; a comment now and then keeps proxies awake. A session that ends ends its stream."""
     services, task = call.services, asyncio.current_task()
-    services.metrics.streams += 1
     if task is not None:
         services.held.add(task)
     events = services.hub.after(after)
@@ -71,7 +63,6 @@ async def _frames(call: Call, after: int) -> AsyncGenerator[bytes, None]:
     except (ConsentryError, StopAsyncIteration):
         return
     finally:
-        services.metrics.streams -= 1
         if task is not None:
             services.held.discard(task)
         if pending is not None:
@@ -98,6 +89,6 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/v1/events", ANY_SESSION, stream,
         "Events of what the caller may see, live; `Last-Event-ID` goes on where a stream ended", "events",
-        media="text/event-stream", errors=(TooManyStreams, InvalidInput),
+        media="text/event-stream", errors=(TooManyStreams, ShareUsedUp, InvalidInput),
     ),
 )  # fmt: skip

@@ -38,8 +38,8 @@ async def ready(call: Call) -> ReadyView:
 async def metrics(call: Call) -> Response:
     services = call.services
     gauges: dict[str, float] = {
-        "consentry_waiting_callers": services.metrics.waiting,
-        "consentry_event_streams": services.metrics.streams,
+        "consentry_waiting_callers": services.waits.taken,
+        "consentry_event_streams": services.streams.taken,
         "consentry_up": 1,
     }
     try:
