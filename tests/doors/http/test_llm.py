@@ -548,3 +548,16 @@ async def test_a_prompt_with_two_meanings_is_refused(begin, model, problem):
         status, found, _ = await gateway.fetch("POST", "/v1/chat/completions", data=body, headers=headers)
     assert (status, problem(found)) == (415, "unreadable_body")
     assert model.bodies == []
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/c%6fmpletions", "/v1/Chat/Completions/", "/x/y/v1/chat/completions"])
+async def test_a_prompt_is_one_in_every_spelling(begin, model, path):
+    body = {"model": "gpt-x", "messages": [{"role": "user", "content": f"I am {EMAIL}"}]}
+    async with begin(REVEALS) as gateway:
+        from yarl import URL
+
+        url = URL(gateway.url(path), encoded=True)
+        async with gateway.http.post(url, json=body, headers={"authorization": f"Bearer {gateway.token}"}) as answer:
+            assert answer.status in (200, 404)
+        assert (await gateway.settled())[0][0].operation == "llm.prompt"
+    assert all(EMAIL not in json.dumps(one) for one in model.bodies)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from consentry.actions import Action, Actor, Json
-from consentry.doors.http import lens
+from consentry.doors.http import lens, wire
 from consentry.doors.http.body import Body, Counted, Unparsed
 from consentry.doors.http.cleaning import Cleaner, json_swapped
 from consentry.doors.http.config import Upstream
@@ -103,7 +103,7 @@ class ToolCall:
 
 def prompt_of(head: Head, body: Body | Counted) -> Prompt | None:
     """The prompt in a request, or `None` where it is none. Raises `UnreadableBody`."""
-    path = head.path.rstrip("/").lower()
+    path = f"/{'/'.join(wire.segments(head.path, True))}".lower()  # as the upstream decodes it
     endpoint = next((one for one in sorted(SHAPES, key=len, reverse=True) if path.endswith(one)), None)
     if endpoint is None or head.method != "POST":
         return None
