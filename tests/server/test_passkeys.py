@@ -56,6 +56,12 @@ async def agent(world):
     return await world.agent("etl")
 
 
+async def confirmed(world, who, key) -> dict:
+    """The body of a change to somebody's passkeys, signed with one that they have."""
+    options = await world.post("/v1/passkeys/confirmation", who)
+    return {"assertion": key.get(options["public_key"], options["origin"])}
+
+
 async def register(world, who, key, name="Blue key", *, status=201, origin=None, **changes):
     options = await world.post("/v1/passkeys/registration", who)
     credential = key.create(options["public_key"], origin or options["origin"], **changes)
@@ -169,7 +175,7 @@ async def test_a_registration_is_answered_once_in_its_own_session_and_in_time(wo
     body = {"name": "k", "credential": key.create(options["public_key"], options["origin"])}
     await world.post("/v1/passkeys", ada, body, status=201)
     assert (await world.post("/v1/passkeys", ada, body, status=400))["code"] == "passkey_not_registered"
-    again = await world.post("/v1/passkeys/registration", ada)
+    again = await world.post("/v1/passkeys/registration", ada, await confirmed(world, ada, key))
     assert [one["id"] for one in again["public_key"]["excludeCredentials"]] == [body["credential"]["id"]]
 
 
@@ -289,8 +295,8 @@ async def test_a_removed_passkey_signs_no_more_and_the_removal_is_recorded(world
     made = await register(world, ada, key)
     asked = await world.submit(agent)
     shown, options = await ask(world, ada, asked["request_id"])
-    await world.delete(f"/v1/passkeys/{made['id']}", ada, status=204)
-    await world.delete(f"/v1/passkeys/{made['id']}", ada, status=404)
+    await world.delete(f"/v1/passkeys/{made['id']}", world.admin, status=204)
+    await world.delete(f"/v1/passkeys/{made['id']}", world.admin, status=404)
     body = {"verdict": "approve", "shown_digest": shown, "assertion": key.get(options["public_key"], options["origin"])}
     refused = await world.post(f"/v1/requests/{asked['request_id']}/votes", ada, body, status=403)
     assert refused["code"] == "passkey_rejected"
@@ -305,6 +311,40 @@ async def test_only_its_person_or_an_administrator_removes_a_passkey(world, ada,
     made = await register(world, ada, authenticator())
     assert (await world.delete(f"/v1/passkeys/{made['id']}", bob, status=404))["code"] == "unknown_passkey"
     await world.delete(f"/v1/passkeys/{made['id']}", world.admin, status=204)
+
+
+async def test_a_session_alone_changes_nothing_of_a_person_who_has_a_passkey(world, ada, authenticator) -> None:
+    """Whoever took it over can neither add a passkey of their own nor take away the one that stands in the way."""
+    key, theirs = authenticator(), authenticator()
+    made = await register(world, ada, key)
+    path = f"/v1/passkeys/{made['id']}"
+    assert (await world.post("/v1/passkeys/registration", ada, status=403))["code"] == "assurance_too_low"
+    assert (await world.delete(path, ada, status=403))["code"] == "assurance_too_low"
+    forged = await confirmed(world, ada, theirs)
+    assert (await world.post("/v1/passkeys/registration", ada, forged, status=403))["code"] == "passkey_rejected"
+    signed = await confirmed(world, ada, key)
+    options = await world.post("/v1/passkeys/registration", ada, signed)
+    again = await world.post("/v1/passkeys/registration", ada, signed, status=403)
+    assert (again["code"], "not open for you" in again["detail"]) == ("passkey_rejected", True)
+    credential = theirs.create(options["public_key"], options["origin"])
+    await world.post("/v1/passkeys", ada, {"name": "second", "credential": credential}, status=201)
+    body = {**await confirmed(world, ada, theirs), "reason": "lost"}
+    answer = await world.http.request("DELETE", path, json=body, headers=ada.headers)
+    assert answer.status_code == 204
+    assert [one["name"] for one in (await world.get("/v1/passkeys", ada))["items"]] == ["second"]
+
+
+async def test_a_vote_is_no_confirmation_and_a_confirmation_no_vote(world, ada, agent, authenticator) -> None:
+    key = authenticator()
+    await register(world, ada, key)
+    asked = await world.submit(agent)
+    shown, options = await ask(world, ada, asked["request_id"])
+    vote_of = {"assertion": key.get(options["public_key"], options["origin"])}
+    refused = await world.post("/v1/passkeys/registration", ada, vote_of, status=403)
+    assert refused["code"] == "passkey_rejected"
+    body = {"verdict": "approve", "shown_digest": shown, **await confirmed(world, ada, key)}
+    refused = await world.post(f"/v1/requests/{asked['request_id']}/votes", ada, body, status=403)
+    assert refused["code"] == "passkey_rejected"
 
 
 async def test_a9_agents_have_no_passkeys(world, ada, agent) -> None:

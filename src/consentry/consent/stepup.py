@@ -8,10 +8,10 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from consentry.consent.errors import PasskeyRejected
-from consentry.consent.model import Ballot, Request, Voter
+from consentry.consent.model import Ballot, Request, Signed, Voter
 from consentry.ledger.passkey import (
     Assertion,
     AssertionInvalid,
@@ -57,26 +57,51 @@ def prove(tx: Tx, request: Request, voter: Voter, person: str, ballot: Ballot) -
     signed = ballot.signed
     if signed is None:
         return None
-    row = tx.execute(
-        select(_P.id, _P.public_key, _P.rp, _P.origin, _P.created_at).where(
-            _P.credential_id == signed.credential, _P.person_id == person, _P.removed_at.is_(None)
-        )
-    ).one_or_none()
-    if row is None:
-        raise PasskeyRejected("this passkey is not one of yours here: register it first, on your page of passkeys")
+    row = _own(tx, person, signed)
     if row.created_at >= request.opened_at_ms:
         raise PasskeyRejected(
             "this passkey is younger than the request, and so does not count for it: use an older one, or let somebody"
             " else decide"
         )
+    nonce = _use_up(tx, request, voter, person, ballot, challenge_in(signed))
+    _verify(tx, row, person, _challenge(request, ballot, nonce), signed)
+    return Proof(row.id, nonce, signed.assertion)
+
+
+def require_signature(tx: Tx, person: str, challenge: bytes, signed: Signed) -> None:
+    """Check that one of a person's passkeys signed a challenge that is no vote's. Raises `PasskeyRejected`.
+
+    The caller has found the challenge open, and used it up.
+    """
+    _verify(tx, _own(tx, person, signed), person, challenge, signed)
+
+
+def challenge_in(signed: Signed) -> bytes:
+    """The challenge that a passkey's answer names. Raises `PasskeyRejected`."""
     try:
-        nonce = _use_up(tx, request, voter, person, ballot, claimed_challenge(signed.assertion.client))
-        registration = Registration(row.id, person, row.public_key, row.rp, row.origin)
-        count = verify_assertion(registration, _challenge(request, ballot, nonce), signed.assertion)
+        return claimed_challenge(signed.assertion.client)
+    except AssertionInvalid as error:
+        raise PasskeyRejected(str(error)) from None
+
+
+def _own(tx: Tx, person: str, signed: Signed) -> Row[object]:
+    row = tx.execute(
+        select(tables.passkeys).where(
+            _P.credential_id == signed.credential, _P.person_id == person, _P.removed_at.is_(None)
+        )
+    ).one_or_none()
+    if row is None:
+        raise PasskeyRejected("this passkey is not one of yours here: register it first, on your page of passkeys")
+    return row
+
+
+def _verify(tx: Tx, row: Row[object], person: str, challenge: bytes, signed: Signed) -> None:
+    registration = Registration(row.id, person, row.public_key, row.rp, row.origin)
+    try:
+        count = verify_assertion(registration, challenge, signed.assertion)
     except AssertionInvalid as error:
         raise PasskeyRejected(str(error)) from None
     _count(tx, row.id, count)
-    return Proof(row.id, nonce, signed.assertion)
 
 
 def _challenge(request: Request, ballot: Ballot, nonce: str) -> bytes:

@@ -14,8 +14,9 @@ import orjson
 from sqlalchemy import select, update
 
 from consentry.actions import new_id
-from consentry.consent.model import BallotVerdict, Request, Voter
-from consentry.consent.stepup import VOTE
+from consentry.consent.errors import AssuranceTooLow, PasskeyRejected
+from consentry.consent.model import BallotVerdict, Request, Signed, Voter
+from consentry.consent.stepup import VOTE, challenge_in, require_signature
 from consentry.errors import InvalidInput
 from consentry.identity import rows
 from consentry.identity.model import Session
@@ -44,7 +45,8 @@ LASTS_MS = 5 * 60_000
 MOST = 20
 """How many passkeys a person may have."""
 
-REGISTER = "register"
+REGISTER, MANAGE = "register", "manage"
+"""The purposes of challenges that no vote answers."""
 _TRANSPORTS = frozenset({"ble", "cable", "hybrid", "internal", "nfc", "smart-card", "usb"})
 _ALGORITHMS = (-8, -7, -257)
 _P = tables.passkeys.c
@@ -70,14 +72,32 @@ class Passkeys:
         """Whether a passkey may be registered in this session still."""
         return await self._store.read(lambda tx: _is_fresh(tx, session.id))
 
-    async def begin(self, session: Session) -> Options:
-        """What to ask the browser for. Raises `SessionNotFresh`, `PasskeyUnavailable`, `NotAllowed`."""
+    async def confirm(self, session: Session) -> Options:
+        """What to ask the browser for, so that a passkey of the person confirms a change to their passkeys."""
+        site, who, challenge = self.site, session.voter("web"), secrets.token_bytes(32)
+
+        def run(tx: Tx) -> str:
+            held = [row for row in of_person(tx, who.person) if row.rp == site.rp]
+            if not held:
+                raise UnknownPasskey(why_none(False))
+            put_challenge(tx, challenge, MANAGE, who.person, who.session, nonce="", lasts_ms=LASTS_MS)
+            return _assertion(site, challenge, held)
+
+        return Options(await self._store.write(run), site.origin)
+
+    async def begin(self, session: Session, signed: Signed | None = None) -> Options:
+        """What to ask the browser for. Whoever has a passkey signs with it that they want another.
+
+        Raises `SessionNotFresh`, `PasskeyUnavailable`, `NotAllowed`, `AssuranceTooLow`, `PasskeyRejected`.
+        """
         site, who, challenge = self.site, session.voter("web"), secrets.token_bytes(32)
 
         def run(tx: Tx) -> str:
             _require_fresh(tx, who.session)
             person = rows.load_person(tx, who.person)
             held = of_person(tx, person.id)
+            if any(row.rp == site.rp for row in held):
+                _require_own(tx, who, signed)
             if len(held) >= MOST:
                 raise InvalidInput(f"nobody needs more than {MOST} passkeys: remove one first")
             put_challenge(tx, challenge, REGISTER, person.id, who.session, nonce="", lasts_ms=LASTS_MS)
@@ -94,14 +114,21 @@ class Passkeys:
         made = _verified(site, credential)
         return await self._store.write(lambda tx: _register(tx, site, who, text, credential, made))
 
-    async def remove(self, by: Session, passkey_id: str, reason: str | None = None) -> None:
-        """Let a passkey count no more: one's own, or any as an administrator. Raises `UnknownPasskey`."""
-        who = by.voter("web")
+    async def remove(
+        self, by: Session, passkey_id: str, reason: str | None = None, signed: Signed | None = None
+    ) -> None:
+        """Let a passkey count no more: one's own, signed with one of them, or somebody else's as an administrator.
+
+        Raises `UnknownPasskey`, `AssuranceTooLow`, `PasskeyRejected`.
+        """
+        site, who = self.site, by.voter("web")
 
         def run(tx: Tx) -> None:
             row = tx.execute(select(_P.person_id).where(_P.id == passkey_id, _P.removed_at.is_(None))).one_or_none()
             if row is None or not _may_remove(tx, who.person, row.person_id):
                 raise UnknownPasskey("there is no such passkey of yours")
+            if row.person_id == who.person and any(one.rp == site.rp for one in of_person(tx, who.person)):
+                _require_own(tx, who, signed)
             tx.execute(update(tables.passkeys).where(_P.id == passkey_id).values(removed_at=tx.now_ms, name=""))
             record(
                 tx,
@@ -167,6 +194,16 @@ def _require_fresh(tx: Tx, session: str) -> None:
             f"registering a passkey takes a session of the last {FRESH_MS // 60_000} minutes: sign out, sign in, and"
             " come back here"
         )
+
+
+def _require_own(tx: Tx, who: Voter, signed: Signed | None) -> None:
+    """Whoever took over a session must not exchange its person's passkeys for their own."""
+    if signed is None:
+        raise AssuranceTooLow("you have a passkey: sign with it, or have an administrator remove those that you lost")
+    challenge = challenge_in(signed)
+    if not use_up_challenge(tx, challenge, MANAGE, who.person, who.session):
+        raise PasskeyRejected("the passkey signed a challenge that is not open for you: press the button again")
+    require_signature(tx, who.person, challenge, signed)
 
 
 def _may_remove(tx: Tx, by: str, person: str) -> bool:

@@ -148,7 +148,7 @@ async def test_a_passkey_removed_meanwhile_is_told_and_decides_nothing(desk) -> 
     asked = await desk.ask(n=1)
     await desk.open(asked["request_id"])
     (passkey,) = await desk.world.services.passkeys.of(desk.ada.id)
-    await desk.world.delete(f"/v1/passkeys/{passkey.id}", desk.ada, status=204)
+    await desk.world.delete(f"/v1/passkeys/{passkey.id}", desk.world.admin, status=204)
     await desk.approve()
     await desk.page.wait_for_selector(f"{NOTE}[data-failed]")
     assert "you have no passkey here" in await desk.page.inner_text(NOTE)
@@ -169,6 +169,20 @@ async def test_a_passkey_is_removed_on_the_page(desk) -> None:
     await desk.register()
     await desk.page.get_by_role("button", name="Remove Blue key").click()
     await desk.page.wait_for_selector("text=You have no passkey")
+
+
+async def test_whoever_took_over_a_session_removes_nothing(desk) -> None:
+    key = await desk.add()
+    await desk.register()
+    await desk.page.wait_for_selector("td:has-text('Blue key')")
+    await desk.cdp.send("WebAuthn.clearCredentials", {"authenticatorId": key})
+    await desk.page.get_by_role("button", name="Remove Blue key").click()
+    await desk.page.wait_for_selector("[data-remove-note][data-failed]")
+    (passkey,) = await desk.world.services.passkeys.of(desk.ada.id)
+    headers = {"cookie": f"{COOKIE}={desk.ada.token}", "origin": desk.world.services.origin}
+    answer = await desk.world.http.post(f"/passkeys/{passkey.id}/remove", data={"assertion": ""}, headers=headers)
+    assert answer.status_code == 403
+    assert await desk.world.services.passkeys.of(desk.ada.id) == (passkey,)
 
 
 async def test_an_old_session_is_told_to_sign_in_again(desk) -> None:

@@ -24,13 +24,14 @@ from consentry.server.access import PERSONS
 from consentry.server.endpoint import Call, Endpoint
 from consentry.server.views.passkeys import (
     ChallengeBody,
+    ConfirmedBody,
     OptionsView,
     PasskeyBody,
     PasskeysPage,
     PasskeyView,
+    RemovalBody,
     StepUpView,
 )
-from consentry.server.views.requests import ReasonBody
 
 if TYPE_CHECKING:
     from consentry.server.services import Services
@@ -41,8 +42,12 @@ async def every(call: Call) -> PasskeysPage:
     return PasskeysPage(items=[PasskeyView.of(one) for one in found])
 
 
-async def begin(call: Call) -> OptionsView:
-    return _options(await call.services.passkeys.begin(call.session))
+async def confirm(call: Call) -> OptionsView:
+    return _options(await call.services.passkeys.confirm(call.session))
+
+
+async def begin(call: Call, body: ConfirmedBody) -> OptionsView:
+    return _options(await call.services.passkeys.begin(call.session, body.signed()))
 
 
 async def register(call: Call, body: PasskeyBody) -> PasskeyView:
@@ -50,8 +55,8 @@ async def register(call: Call, body: PasskeyBody) -> PasskeyView:
     return PasskeyView.of(made)
 
 
-async def remove(call: Call, body: ReasonBody) -> Response:
-    await call.services.passkeys.remove(call.session, call.path["passkey_id"], body.reason)
+async def remove(call: Call, body: RemovalBody) -> Response:
+    await call.services.passkeys.remove(call.session, call.path["passkey_id"], body.reason, body.signed())
     return Response(status_code=204, headers={"cache-control": "no-store"})
 
 
@@ -83,9 +88,18 @@ def _options(made: Options) -> OptionsView:
 ENDPOINTS = (
     Endpoint("GET", "/v1/passkeys", PERSONS, every, "The caller's passkeys", "passkeys", answer=PasskeysPage),
     Endpoint(
+        "POST", "/v1/passkeys/confirmation", PERSONS, confirm,
+        "Ask for the signature that a change to the caller's passkeys takes, where they have one", "passkeys",
+        answer=OptionsView, errors=(UnknownPasskey, PasskeyUnavailable, gate.NotAllowed),
+    ),
+    Endpoint(
         "POST", "/v1/passkeys/registration", PERSONS, begin,
         "Begin to register a passkey: what to ask the browser for; takes a fresh session", "passkeys",
-        answer=OptionsView, errors=(SessionNotFresh, PasskeyUnavailable, gate.NotAllowed),
+        body=ConfirmedBody, body_optional=True, answer=OptionsView,
+        errors=(
+            SessionNotFresh, PasskeyUnavailable, InvalidInput, gate.NotAllowed, gate.AssuranceTooLow,
+            gate.PasskeyRejected,
+        ),
     ),
     Endpoint(
         "POST", "/v1/passkeys", PERSONS, register, "Register the passkey that the browser made", "passkeys",
@@ -94,8 +108,9 @@ ENDPOINTS = (
     ),
     Endpoint(
         "DELETE", "/v1/passkeys/{passkey_id}", PERSONS, remove,
-        "Let a passkey count no more: one's own, or any as an administrator", "passkeys",
-        body=ReasonBody, body_optional=True, status=204, errors=(UnknownPasskey,),
+        "Let a passkey count no more: one's own, or somebody else's as an administrator", "passkeys",
+        body=RemovalBody, body_optional=True, status=204,
+        errors=(UnknownPasskey, gate.AssuranceTooLow, gate.PasskeyRejected),
     ),
     Endpoint(
         "POST", "/v1/requests/{request_id}/challenge", PERSONS, challenge,

@@ -6,10 +6,11 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
+from consentry.consent.errors import PasskeyRejected
 from consentry.consent.model import BallotVerdict, Signed
 from consentry.identity.passkey import Credential, Passkey
-from consentry.ledger.passkey import MAX_BYTES, Assertion, decode
-from consentry.server.views.base import Body, JsonMap, Sha256, Storable, Time, View, time_or_none, time_text
+from consentry.ledger.passkey import MAX_BYTES, Assertion, AssertionInvalid, decode
+from consentry.server.views.base import Body, JsonMap, Sha256, Storable, Time, View, Words, time_or_none, time_text
 
 Base64Url = Annotated[str, Field(min_length=1, max_length=MAX_BYTES, pattern=r"^[A-Za-z0-9_-]+$")]
 """Bytes as base64url without padding."""
@@ -27,6 +28,30 @@ class AssertionBody(Body):
         """As the gate takes it. Raises `AssertionInvalid`."""
         assertion = Assertion(decode(self.authenticator_data), decode(self.client_data_json), decode(self.signature))
         return Signed(decode(self.credential_id), assertion)
+
+
+class ConfirmedBody(Body):
+    """A change to the caller's passkeys, signed with one that they have."""
+
+    assertion: AssertionBody | None = None
+
+    def signed(self) -> Signed | None:
+        """The signature as the gate takes it. Raises `PasskeyRejected`."""
+        return signed_or_none(self.assertion)
+
+
+class RemovalBody(ConfirmedBody):
+    """Why a passkey is removed; may be left out."""
+
+    reason: Words | None = None
+
+
+def signed_or_none(assertion: AssertionBody | None) -> Signed | None:
+    """Raises `PasskeyRejected` for what is not an answer of a passkey."""
+    try:
+        return None if assertion is None else assertion.signed()
+    except AssertionInvalid as error:
+        raise PasskeyRejected(str(error)) from None
 
 
 class ChallengeBody(Body):

@@ -7,11 +7,9 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from consentry.actions import Kind
-from consentry.consent.errors import PasskeyRejected
 from consentry.consent.model import BallotVerdict, Delegation, Grant, PostReview, Request, Signed, Vote
 from consentry.consent.preview import Preview
 from consentry.consent.states import GrantState, RequestState
-from consentry.ledger.passkey import AssertionInvalid
 from consentry.policy.model import Assurance, Roster
 from consentry.server.views.actions import ActionView, ObligationsView, ReasonView, party
 from consentry.server.views.base import (
@@ -28,7 +26,7 @@ from consentry.server.views.base import (
     time_or_none,
     time_text,
 )
-from consentry.server.views.passkeys import AssertionBody, StepUpView
+from consentry.server.views.passkeys import AssertionBody, StepUpView, signed_or_none
 
 
 class RequestsQuery(Query):
@@ -179,10 +177,7 @@ class VoteBody(Body):
 
     def signed(self) -> Signed | None:
         """The signature as the gate takes it. Raises `PasskeyRejected`."""
-        try:
-            return None if self.assertion is None else self.assertion.signed()
-        except AssertionInvalid as error:
-            raise PasskeyRejected(str(error)) from None
+        return signed_or_none(self.assertion)
 
 
 class ReasonBody(Body):

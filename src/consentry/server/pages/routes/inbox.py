@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
-from pydantic import ValidationError
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from consentry.consent.model import Ballot, BallotVerdict, Request, RequestQuery, Signed
+from consentry.consent.model import Ballot, BallotVerdict, Request, RequestQuery
 from consentry.consent.states import RequestState
 from consentry.errors import ConsentryError
-from consentry.ledger.passkey import AssertionInvalid
 from consentry.server.auth import Person, services
 from consentry.server.pages.forms import InvalidForm, read_form
 from consentry.server.pages.frame import Frame, frame
 from consentry.server.pages.response import html, see_other
 from consentry.server.pages.route import page_router
+from consentry.server.pages.routes.passkeys import signature
 from consentry.server.pages.routes.policies import files_in_force
 from consentry.server.pages.views import request as detail
 from consentry.server.pages.views import requests as listing
 from consentry.server.routes.passkeys import step_up
 from consentry.server.services import Services
-from consentry.server.views.passkeys import AssertionBody
 
 LEAST_MS = 1_500
 """How long a request must have been on the screen before a vote on it counts (threat D8)."""
@@ -77,7 +75,7 @@ async def vote(request: HttpRequest, request_id: str, who: Person) -> Response:
     reason = form.optional("reason")
     try:
         check_shown(form.fields.get("shown_at", ""), page.now_ms)
-        signed = _signed(form.optional("assertion"))
+        signed = signature(form.optional("assertion"))
         ballot = Ballot(_verdict(form.fields.get("verdict", "")), form.text("shown_digest"), reason, signed)
         await parts.gate.vote(request_id, who.voter("web"), ballot)
     except ConsentryError as error:
@@ -116,14 +114,6 @@ def _verdict(text: str) -> BallotVerdict:
         return BallotVerdict(text)
     except ValueError:
         raise InvalidForm("`verdict` must be `approve` or `deny`: press one of the two buttons") from None
-
-
-def _signed(text: str | None) -> Signed | None:
-    """What the passkey answered, as the page's script put it into the form."""
-    try:
-        return None if text is None else AssertionBody.model_validate_json(text).signed()
-    except (ValidationError, AssertionInvalid):
-        raise InvalidForm("`assertion` is not what a passkey answers: press the button again") from None
 
 
 async def _list(parts: Services, page: Frame) -> listing.Inbox:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from consentry.consent.model import Signed
 from consentry.errors import ConsentryError
 from consentry.identity.model import Session
 from consentry.identity.passkey import PasskeyUnavailable
+from consentry.ledger.passkey import AssertionInvalid
 from consentry.server.auth import Person, services
+from consentry.server.pages.forms import InvalidForm, read_form
 from consentry.server.pages.frame import frame
 from consentry.server.pages.response import html, see_other
 from consentry.server.pages.route import page_router
 from consentry.server.services import Services
+from consentry.server.views.passkeys import AssertionBody
 
 router = page_router()
 
@@ -27,26 +32,37 @@ async def passkeys(request: Request, who: Person) -> Response:
 async def remove(request: Request, passkey_id: str, who: Person) -> Response:
     """Let one count no more."""
     parts = services(request)
+    form = await read_form(request)
     try:
-        await parts.passkeys.remove(who, passkey_id)
+        await parts.passkeys.remove(who, passkey_id, signed=signature(form.optional("assertion")))
     except ConsentryError as error:
         return await _page(parts, who, error=error)
     return see_other("/passkeys")
 
 
+def signature(text: str | None) -> Signed | None:
+    """What a passkey answered, as the page's script put it into a form. Raises `InvalidForm`."""
+    try:
+        return None if text is None else AssertionBody.model_validate_json(text).signed()
+    except (ValidationError, AssertionInvalid):
+        raise InvalidForm("`assertion` is not what a passkey answers: press the button again") from None
+
+
 async def _page(parts: Services, who: Session, *, error: ConsentryError | None = None) -> Response:
     page = await frame(parts, who, "passkeys")
-    origin, unavailable = "", None
+    origin, rp, unavailable = "", "", None
     try:
-        origin = parts.passkeys.site.origin
+        origin, rp = parts.passkeys.site.origin, parts.passkeys.site.rp
     except PasskeyUnavailable as reason:
         unavailable = str(reason)
+    rows = await parts.passkeys.of(who.subject)
     return html(
         "passkeys.html",
         status=200 if error is None else error.status,
         shell=page.shell,
         now_ms=page.now_ms,
-        rows=await parts.passkeys.of(who.subject),
+        rows=rows,
+        held=any(row.rp == rp for row in rows),
         fresh=await parts.passkeys.fresh(who),
         origin=origin,
         unavailable=unavailable,

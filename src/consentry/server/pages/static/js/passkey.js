@@ -34,7 +34,8 @@ const known = (list) => (list ?? []).map((one) => ({ ...one, id: toBytes(one.id)
 
 async function register(form) {
   require(form.dataset.origin);
-  const { public_key: asked } = await ask("/v1/passkeys/registration", {});
+  const held = form.dataset.held === undefined ? {} : { assertion: await confirm() };
+  const { public_key: asked } = await ask("/v1/passkeys/registration", held);
   const made = await navigator.credentials.create({
     publicKey: {
       ...asked,
@@ -55,22 +56,32 @@ async function register(form) {
   location.assign("/passkeys");
 }
 
-async function sign(form) {
-  const shown = form.elements.shown_digest.value;
-  const { public_key: asked, origin } = await ask(`/v1/requests/${form.dataset.passkey}/challenge`, {
-    verdict: "approve",
-    shown_digest: shown,
-  });
+async function answer({ public_key: asked, origin }) {
   require(origin);
   const made = await navigator.credentials.get({
     publicKey: { ...asked, challenge: toBytes(asked.challenge), allowCredentials: known(asked.allowCredentials) },
   });
-  form.elements.assertion.value = JSON.stringify({
+  return {
     credential_id: toText(made.rawId),
     authenticator_data: toText(made.response.authenticatorData),
     client_data_json: toText(made.response.clientDataJSON),
     signature: toText(made.response.signature),
-  });
+  };
+}
+
+// A change to somebody's passkeys is signed with one that they have.
+const confirm = async () => answer(await ask("/v1/passkeys/confirmation", {}));
+
+async function remove(form) {
+  require(form.dataset.origin);
+  if (form.dataset.held !== undefined) form.elements.assertion.value = JSON.stringify(await confirm());
+  form.submit();
+}
+
+async function sign(form) {
+  const shown = form.elements.shown_digest.value;
+  const asked = await ask(`/v1/requests/${form.dataset.passkey}/challenge`, { verdict: "approve", shown_digest: shown });
+  form.elements.assertion.value = JSON.stringify(await answer(asked));
   const verdict = document.createElement("input");
   verdict.type = "hidden";
   verdict.name = "verdict";
@@ -79,16 +90,24 @@ async function sign(form) {
   form.submit();
 }
 
+// Which form does what, and where it says how that went.
+const ACTS = [
+  ["form[data-passkey-new]", register, "[data-passkey-note]"],
+  ["form[data-passkey-remove]", remove, "[data-remove-note]"],
+  ["form[data-passkey]", sign, "[data-decide-note]"],
+];
+
 document.addEventListener("submit", async (event) => {
-  const fresh = event.target.closest("form[data-passkey-new]");
-  const vote = event.target.closest("form[data-passkey]");
-  if (event.defaultPrevented || !(fresh || (vote && event.submitter?.value === "approve"))) return;
+  const found = ACTS.find(([form]) => event.target.matches(form));
+  if (event.defaultPrevented || !found) return;
+  const [, act, place] = found;
+  if (act === sign && event.submitter?.value !== "approve") return;
   event.preventDefault();
-  const form = fresh ?? vote;
-  const note = form.querySelector("[data-passkey-note], [data-decide-note]");
+  const form = event.target;
+  const note = document.querySelector(place);
   note.textContent = "Waiting for your passkey…";
   try {
-    await (fresh ? register(form) : sign(form));
+    await act(form);
   } catch (error) {
     note.textContent = `That did not work: ${named(error)}.`;
     note.dataset.failed = "1";
