@@ -17,6 +17,8 @@ import pytest
 from sqlalchemy import select
 
 from consentry.server.guard import COOKIE
+from consentry.server.settings import Settings
+from consentry.server.signing_in import look_at_issuers
 from consentry.store import tables
 
 HERE = Path(__file__).parent
@@ -609,6 +611,37 @@ async def test_the_cookie_of_a_flow_is_for_its_browser_alone(site) -> None:
         cookie = answer.headers["set-cookie"]
         assert re.fullmatch(r"consentry_flow=[\w-]{43}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax", cookie)
         assert origin.startswith("http://")  # under https it has the prefix `__Host-` and is secure
+
+
+async def test_the_doctor_asks_each_issuer_for_its_keys(provider, tmp_path, monkeypatch) -> None:
+    await provider.know("http://127.0.0.1", "corp")
+    (tmp_path / "empty.jwks").write_text('{"keys": []}')
+    rule = {"audience": "a", "agent": "b", "claims": {"sub": "c"}}
+    identity = {
+        "oidc": {
+            "good": settings_of(provider),
+            "slash": settings_of(provider, issuer=f"{provider.issuer}/"),
+            "down": settings_of(provider, issuer="http://127.0.0.1:1"),
+            "secret": settings_of(provider, client_secret="env:TEST_NO_SUCH_SECRET"),
+            "clear": settings_of(provider, issuer="http://id.example.org"),
+        },
+        "workload": {
+            "good": {**rule, "issuer": provider.issuer},
+            "empty": {**rule, "issuer": provider.issuer, "keys": str(tmp_path / "empty.jwks")},
+            "none": {**rule, "trust_domain": "x.example", "keys": str(tmp_path / "none.jwks")},
+        },
+    }
+    found = dict(await look_at_issuers(Settings.model_validate({"identity": identity})))
+    assert [key for key, problem in found.items() if problem is None] == [
+        "identity.oidc.good",
+        "identity.workload.good",
+    ]
+    expected = {
+        "oidc.slash": "another issuer", "oidc.down": "does not answer", "oidc.secret": "TEST_NO_SUCH_SECRET",
+        "oidc.clear": "https://", "workload.empty": "no key", "workload.none": "none.jwks",
+    }  # fmt: skip
+    for key, word in expected.items():
+        assert word in found[f"identity.{key}"], key
 
 
 @pytest.mark.timeout(300)

@@ -61,9 +61,23 @@ def look(config: Path | None, data: Path | None) -> tuple[Finding, ...]:
         ("store", _store),
         ("upstreams", _upstreams),
         ("channels", _channels),
+        ("sign-in", _sign_in),
         ("server", _server),
     )
     return tuple(finding for name, part in parts for finding in _safely(name, part, settings))
+
+
+def _sign_in(settings: Settings) -> Iterator[Finding]:
+    """Providers and issuers of workload tokens are asked for their keys."""
+    if not settings.identity.oidc and not settings.identity.workload:
+        return
+    from consentry.server.signing_in import look_at_issuers
+
+    for key, problem in asyncio.run(look_at_issuers(settings)):
+        if problem is None:
+            yield Finding("sign-in", Grade.FINE, f"`{key}` answers with its keys")
+        else:
+            yield Finding("sign-in", Grade.BROKEN, f"`{key}`: {problem}", "see docs/sign-in.md")
 
 
 def _safely(name: str, part: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:

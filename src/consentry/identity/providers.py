@@ -11,7 +11,7 @@ from pathlib import Path
 from consentry.actions.json import parse_object
 from consentry.errors import ConsentryError
 from consentry.identity.jwt import ALGORITHMS, Claims, InvalidJwt, Key, read_header, verify
-from consentry.identity.jwt_keys import KeyCache, ProviderUnavailable
+from consentry.identity.jwt_keys import KeyCache, ProviderUnavailable, parse_keys
 from consentry.identity.oidc_http import Http, require_safe
 from consentry.policy.emails import email_text
 
@@ -144,6 +144,11 @@ class Issuer:
         if (None if header.typ is None else header.typ.lower()) not in types:
             raise InvalidJwt("the token is of another type than is taken here")
         return verify(token, await self._key(header.kid, header.alg), header.alg)
+
+    async def check(self) -> None:
+        """Refuse an issuer whose tokens cannot be verified. Raises `ProviderUnavailable`, `InvalidJwt`."""
+        if not parse_keys(await self._fetch_keys()):
+            raise InvalidJwt("the issuer names no key that can be used")
 
     async def _key(self, kid: str | None, alg: str) -> Key:
         return await self._keys.find(kid, alg)

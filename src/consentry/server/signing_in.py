@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
+from consentry.errors import ConsentryError
 from consentry.identity.directory import Directory
 from consentry.identity.dpop import DpopMode
 from consentry.identity.linking import LinkRule
 from consentry.identity.oidc_http import Outside
 from consentry.identity.oidc_sign_in import SignIn
-from consentry.identity.providers import Provider
+from consentry.identity.providers import Issuer, Provider
 from consentry.identity.sessions import Lifetimes
 from consentry.identity.workload import WorkloadRule
 from consentry.policy.emails import email_text
+from consentry.server.secrets import SecretRef
 from consentry.server.settings import Settings
 from consentry.server.settings_sign_in import OidcSettings, WorkloadSettings
 from consentry.store import Store
@@ -33,6 +37,29 @@ def open_sign_in(settings: Settings, store: Store, directory: Directory, origin:
         [provider(name, one) for name, one in settings.identity.oidc.items()],
         [workload(name, one) for name, one in settings.identity.workload.items()],
     )
+
+
+async def look_at_issuers(settings: Settings) -> tuple[tuple[str, str | None], ...]:
+    """Each provider and workload rule by its key, with what is wrong with it, for `consentry doctor`."""
+    http, found = Outside(), []
+    for name, one in settings.identity.oidc.items():
+        problem = await _problem(Issuer(one.issuer, http, time.time), one.client_secret)
+        found.append((f"identity.oidc.{name}", problem))
+    for name, rule in settings.identity.workload.items():
+        issuer = Issuer(rule.issuer or f"spiffe://{rule.trust_domain}", http, time.time, rule.keys)
+        found.append((f"identity.workload.{name}", await _problem(issuer)))
+    await http.close()
+    return tuple(found)
+
+
+async def _problem(issuer: Issuer, secret: SecretRef | None = None) -> str | None:
+    try:
+        if secret is not None:
+            secret.reveal()
+        await issuer.check()
+    except ConsentryError as error:
+        return str(error)
+    return None
 
 
 def provider(name: str, one: OidcSettings) -> Provider:
