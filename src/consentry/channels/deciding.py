@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from consentry.channels import linking
 from consentry.channels.card import Card, build
@@ -33,6 +33,7 @@ LEAST_MS = 500
 
 MOST_MS = 30 * 60_000
 SEEN_MS = 3_600_000
+OLD_MS = 7 * 24 * 3_600_000
 LISTED = 10
 _F, _S, _M = tables.channel_offers.c, tables.channel_seen.c, tables.channel_messages.c
 
@@ -174,14 +175,20 @@ class Desk:
 
 
 def _request_of(tx: Tx, channel: str, press: Press) -> str:
-    """The request that a message is about. INVARIANT: the message is where we put it, under the id that it got."""
+    """The request that a message is about.
+
+    INVARIANT: the message is where we put it, under the id that it got; or it is on its way, and the provider's answer
+    has not reached us yet. Its own id is one that nobody can guess.
+    """
     found = tx.execute(
         select(_M.request_id).where(
             _M.id == press.message_id,
             _M.channel == channel,
             _M.role == Role.REVIEW.value,
-            _M.address == press.address,
-            _M.provider_id == press.provider_id,
+            or_(
+                and_(_M.address == press.address, _M.provider_id == press.provider_id),
+                and_(_M.provider_id.is_(None), _M.tried.is_(True)),
+            ),
         )
     ).scalar_one_or_none()
     if found is None:
@@ -190,6 +197,7 @@ def _request_of(tx: Tx, channel: str, press: Press) -> str:
 
 
 def _keep(tx: Tx, user: ChatUser, press: Press, offer: Offer, request: Request) -> None:
+    tx.execute(delete(tables.channel_offers).where(_F.opened_at < tx.now_ms - OLD_MS))
     tx.insert(
         tables.channel_offers,
         {

@@ -65,7 +65,7 @@ def message(card: Card, message_id: str, role: Role) -> Message:
         return Message(text, (_section(f"{_yours(card)}\n{_ended(card)}"), _context(f"<{card.url}|Open the request>")))
     if role is Role.GLASS:
         title = f"Glass broken: {card.operation}"
-        who = f"{_ended(card, 'acted')}\nNobody consented to it beforehand. Somebody else looks at it now and closes its review."
+        who = f"{_ended(card, 'acted')}\nNobody consented beforehand. Somebody else looks at it and closes its review."
         blocks = (_header(title), _section(f"{_line(card)}\n{who}"), _context(f"<{card.url}|Open the reviews>"))
         return Message(f"{title} on {plain(card.resource, 200)}", blocks)
     if not card.pending:
