@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx2
@@ -18,6 +19,7 @@ from sqlalchemy import select
 
 from consentry.server.guard import COOKIE
 from consentry.server.settings import Settings
+from consentry.server.sign_in_cookies import flow_cookie, hint_cookie
 from consentry.server.signing_in import look_at_issuers
 from consentry.store import tables
 
@@ -606,11 +608,9 @@ async def test_signing_out_ends_the_session_at_the_provider_where_that_is_set(si
 
 async def test_the_cookie_of_a_flow_is_for_its_browser_alone(site) -> None:
     async with site(userinfo=True) as place:
-        origin = place.world.services.origin
         answer = await place.world.http.get("/sign-in/oidc/corp")
         cookie = answer.headers["set-cookie"]
         assert re.fullmatch(r"consentry_flow=[\w-]{43}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax", cookie)
-        assert origin.startswith("http://")  # under https it has the prefix `__Host-` and is secure
 
 
 async def test_the_doctor_asks_each_issuer_for_its_keys(provider, tmp_path, monkeypatch) -> None:
@@ -692,6 +692,15 @@ async def test_a_vote_says_who_made_the_link_of_its_session(site) -> None:
         assert answer.status_code == 200, answer.text
         (vote,) = await place.entries("request.vote")
         assert (vote["person"], vote["by"]) == (made["person"], admin.id)
+
+
+def test_under_https_the_cookies_are_bound_to_the_host_and_secure() -> None:
+    parts = SimpleNamespace(secure=True, settings=Settings())
+    flow = flow_cookie(parts, "x", 600)
+    assert flow == "__Host-consentry_flow=x; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
+    hint = hint_cookie(parts, "t")
+    assert hint == "__Secure-consentry_hint=t; Path=/sign-out; Max-Age=604800; HttpOnly; SameSite=Strict; Secure"
+    assert "Max-Age=0" in hint_cookie(parts, "t" * 5000)  # too large for a cookie: signing out there asks once more
 
 
 async def test_a_link_for_somebody_who_has_a_provider_is_refused(site) -> None:
