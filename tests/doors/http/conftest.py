@@ -42,6 +42,8 @@ class Upstream:
     left: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     answers: dict = field(default_factory=dict)
+    duplex: object = None
+    """What answers `/duplex` without its body having been read first."""
 
     @property
     def lines(self) -> list[str]:
@@ -53,6 +55,8 @@ class Upstream:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("upgrade", "").lower() == "websocket":
             return await self._websocket(request)
+        if self.duplex is not None and request.path == "/duplex":
+            return await self.duplex(request)
         body = await request.read()
         headers: dict[str, list[str]] = {}
         for name, value in request.raw_headers:

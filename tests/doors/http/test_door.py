@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 
 import pytest
+from aiohttp import web
 
 BOTH = pytest.mark.parametrize("main", [False, True], ids=["listener", "main"])
 
@@ -187,8 +189,6 @@ async def test_an_upstream_that_is_slow(start, upstream, problem):
 @BOTH
 async def test_cookies_stay_where_they_are(gateway, upstream, main):
     async def sets(request, body):
-        from aiohttp import web
-
         answer = web.Response(text="x", headers={"Strict-Transport-Security": "max-age=1", "X-Kept": "yes"})
         answer.set_cookie("consentry_session", "stolen")
         return answer
@@ -203,8 +203,6 @@ async def test_cookies_stay_where_they_are(gateway, upstream, main):
 
 async def test_what_an_upstream_answers_is_no_page_of_consentry(gateway, upstream):
     async def page(request, body):
-        from aiohttp import web
-
         return web.Response(
             text="<script>1</script>",
             content_type="text/html",
@@ -233,3 +231,79 @@ async def test_paths_of_the_upstream_come_before_the_target(start, upstream):
         action, _ = (await gateway.settled())[0]
     assert upstream.lines == ["GET /base/v2/x?y=1"]
     assert action.arguments["target"] == "/base/v2/x?y=1"
+
+
+async def test_both_ways_at_once(start, upstream, allow):
+    """An upstream that answers while it still reads."""
+
+    async def echo(request):
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        async for piece in request.content.iter_any():
+            await answer.write(piece)
+        return answer
+
+    upstream.duplex = echo
+    rule = {"operation": "http.request", "method": "POST", "path": "/duplex", "stream": True}
+    heard = asyncio.Queue()
+
+    async def talk():
+        for number in range(3):
+            yield b"%d" % number
+            assert await asyncio.wait_for(heard.get(), 5) == b"%d" % number
+
+    async with (
+        start(policy=allow(), http={"rules": [rule]}) as gateway,
+        gateway.call("POST", "/duplex", data=talk()) as answer,
+    ):
+        async for piece in answer.content.iter_any():
+            heard.put_nowait(piece)
+    assert len(upstream.requests) == 0
+
+
+async def test_an_upstream_that_answers_before_it_has_read(start, upstream, allow):
+    """Half of a request must not become the beginning of the next one."""
+
+    async def refuses(request):
+        return web.Response(status=413, text="too much")
+
+    upstream.duplex = refuses
+    async with start(policy=allow()) as gateway:
+        for _ in range(3):
+            status, body, _ = await gateway.fetch(
+                "POST", "/duplex", data=io.BytesIO(b"GET /evil HTTP/1.1\r\n" * 400_000)
+            )
+            assert (status, body) == (413, b"too much")
+            assert (await gateway.fetch("GET", "/next"))[0] == 200
+    assert upstream.lines == ["GET /next"] * 3
+
+
+async def test_an_upstream_that_switches_protocols_unasked(start, problem):
+    async def switch(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nhello")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(switch, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, start(more={"odd": {"kind": "http", "upstream": url, "listen": "127.0.0.1:0"}}) as gateway:
+        status, body, _ = await gateway.fetch("GET", "/x", resource="odd")
+    assert (status, problem(body)) == (502, "upstream_broke")
+
+
+@pytest.mark.parametrize(
+    "said", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"\x16\x03\x01"]
+)
+async def test_an_upstream_that_speaks_no_http(start, problem, said):
+    async def speak(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, start(more={"odd": {"kind": "http", "upstream": url, "listen": "127.0.0.1:0"}}) as gateway:
+        status, body, _ = await gateway.fetch("GET", "/x", resource="odd")
+    assert (status, problem(body)) == (502, "upstream_broke")

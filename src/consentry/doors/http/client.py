@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from typing import Protocol
 
 import aiohttp
@@ -45,12 +44,21 @@ class Outgoing(Protocol):
 class Answer:
     """An upstream's answer. Read it to its end or close it."""
 
-    def __init__(self, connection: Connection, message: RawResponseMessage, content: StreamReader, empty: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        message: RawResponseMessage,
+        content: StreamReader,
+        *,
+        empty: bool,
+        sending: asyncio.Task[None] | None,
+    ) -> None:
         self.status = message.code
         self.headers: Sequence[tuple[bytes, bytes]] = message.raw_headers
         self.empty = empty
         self._connection = connection
         self._content = content
+        self._sending = sending
 
     def header(self, name: str) -> str | None:
         wanted = name.encode("ascii")
@@ -69,8 +77,11 @@ class Answer:
             raise UpstreamBroke("the upstream closed in the middle of its answer") from None
 
     def close(self) -> None:
-        """Give the connection back where the answer was read to its end; else end it."""
-        if self.empty or self._content.is_eof():
+        """Give the connection back where both sides have ended; else end it: half a request must not be another's."""
+        if self._sending is not None and not self._sending.done():
+            self._sending.cancel()
+            self._connection.close()
+        elif self.empty or self._content.is_eof():
             self._connection.release()
         else:
             self._connection.close()
@@ -155,12 +166,14 @@ class Client:
         protocol.start_timeout()
         try:
             message, content = await _first(protocol, sending)
-        finally:
-            if sending is not None and not sending.done():
+        except BaseException:
+            if sending is not None:
                 sending.cancel()
-                with suppress(asyncio.CancelledError):
-                    await sending
-        return Answer(connection, message, content, method == "HEAD" or message.code in _NO_BODY)
+                await asyncio.gather(sending, return_exceptions=True)
+            raise
+        if sending is not None:
+            sending.add_done_callback(_ended)
+        return Answer(connection, message, content, empty=method == "HEAD" or message.code in _NO_BODY, sending=sending)
 
     def _head(
         self, method: str, target: str, headers: Sequence[tuple[str, str]], body: Outgoing | None, chunked: bool
@@ -173,6 +186,12 @@ class Client:
             lines.append("content-length: 0\r\n")
         lines.append("\r\n")
         return "".join(lines).encode("latin-1")
+
+
+def _ended(sending: asyncio.Task[None]) -> None:
+    """What becomes of a body after its answer has begun shows in the answer."""
+    if not sending.cancelled():
+        sending.exception()
 
 
 class _Unanswered(Exception):
@@ -218,8 +237,10 @@ async def _first(
                     reading.cancel()
             else:
                 message, content = await protocol.read()
-            if message.code >= 200 or message.code == 101:
+            if message.code >= 200:
                 return message, content
+            if message.code == 101:
+                raise UpstreamBroke("the upstream switches to another protocol that nobody asked for")
     except TimeoutError:
         raise UpstreamSlow("the upstream did not answer in time; whether it did what it was asked is unknown") from None
     except (aiohttp.ServerDisconnectedError, ConnectionError):

@@ -45,6 +45,8 @@ class ListenerExchange:
         return self.request.secure
 
     async def body(self) -> AsyncIterator[bytes]:
+        if self.request.transport is not None and self.request.headers.get("expect", "").lower() == "100-continue":
+            self.request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             while piece := await self.request.content.readany():
                 yield piece
@@ -59,8 +61,6 @@ class ListenerExchange:
         self.events = content_type is not None and content_type.startswith("text/event-stream")
         if "server" not in answer.headers:
             answer.headers["server"] = "consentry"
-        if content_type is None:  # else aiohttp would say that it is application/octet-stream
-            answer.headers["content-type"] = ""
         await answer.prepare(self.request)
 
     async def write(self, data: bytes) -> None:
