@@ -38,6 +38,7 @@ from consentry.doors.mcp.runs import Runs
 from consentry.doors.mcp.sealing import Seals
 from consentry.doors.mcp.sessions import Session, Sessions
 from consentry.doors.mcp.state import Sealer
+from consentry.doors.mcp.streams import LINGER_S, Stream
 from consentry.doors.mcp.tasks import Tasks
 from consentry.doors.mcp.visit import Visit
 from consentry.doors.mcp.wire import (
@@ -56,6 +57,8 @@ from consentry.doors.mcp.wire import (
 )
 
 log = logging.getLogger("consentry.mcp")
+PRIMED = "2025-11-25"
+"""The revision whose clients expect an event without data at the beginning of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,38 +202,45 @@ class Door:
         self, session: Session, request: Request, receive: Receive, send: Send, headers: dict[str, str]
     ) -> None:
         streams = "text/event-stream" in headers.get("accept", "")
-        reply = Reply(send, headers=[], asking=session.asking, streams=streams)
+        kept = session.streams.begin() if streams else None
+        primes = session.visit.client.version == PRIMED
+        reply = Reply(send, headers=[], asking=session.asking, streams=streams, kept=kept, primes=primes)
         task = asyncio.current_task()
         assert task is not None
         session.working[request.id] = task
+        left = None
         try:
-            await self._answer(self.conversation.answer(session.visit, request, reply), request, reply, receive)
+            work = self.conversation.answer(session.visit, request, reply)
+            left = await self._answer(work, request, reply, receive, stays=kept is not None)
         finally:
             session.working.pop(request.id, None)
+            if kept is not None and left is None:
+                kept.close()
+        if left is not None and kept is not None:
+            session.working[request.id] = going = asyncio.create_task(_linger(left, request, reply, kept))
+            going.add_done_callback(lambda _: session.working.pop(request.id, None))
 
-    async def _answer(self, work: object, request: Request, reply: Reply, receive: Receive) -> None:
-        """Do the work and answer, unless the client leaves first: that ends the waiting, and no stored request."""
+    async def _answer(
+        self, work: object, request: Request, reply: Reply, receive: Receive, *, stays: bool = False
+    ) -> asyncio.Task[JsonObject] | None:
+        """Do the work and answer, unless the client leaves first: that ends the waiting, and no stored request.
+
+        Answers the work that goes on, where it `stays` for a client that may take up its stream again.
+        """
         assert asyncio.iscoroutine(work)
         doing: asyncio.Task[JsonObject] = asyncio.create_task(work)
         leaving = asyncio.create_task(_left(receive))
+        goes_on = False
         try:
             await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not doing.done():
-                reply.drop()
-                return
-            result, error = None, None
-            try:
-                result = doing.result()
-            except RpcError as found:
-                error = found
-            except asyncio.CancelledError:
-                error = RpcError(-32800, "the request was cancelled")
-            except Exception as found:
-                log.error("request_failed", exc_info=found)
-                error = RpcError(INTERNAL_ERROR, "the request failed inside the door; see the log")
-            await reply.end(request.id, result, error)
+            if doing.done():
+                await _finish(doing, request, reply)
+                return None
+            reply.drop()
+            goes_on = stays and reply.resumable
+            return doing if goes_on else None
         finally:
-            await _end(doing, leaving)
+            await _end(leaving, *(() if goes_on else (doing,)))
 
     async def _heard(
         self, server: Server, caller: Caller, message: Message, headers: dict[str, str], send: Send
@@ -282,7 +292,14 @@ class Door:
             return
         session = await self.sessions.find(headers, caller, server.resource)
         reply = Reply(send, headers=[], asking=None, streams=True)
+        unasked = session.streams.unasked
+        found = session.streams.find(headers.get("last-event-id", ""))
         await reply.open()
+        if found is not None and found[0] is not unasked:
+            await self._again(*found, reply, receive, send)
+            return
+        for _, data in unasked.kept(found[1]) if found is not None else ():
+            await reply.again(data)
         ending = [asyncio.create_task(one) for one in (_left(receive), _forever(self._stopping))]
         taking: asyncio.Task[Message | None] | None = None
         session.listening += 1
@@ -293,11 +310,28 @@ class Door:
                 message = taking.result() if taking.done() else None
                 if message is None:
                     break
-                await reply.stream(message)
+                await reply.again(unasked.add(message))
         finally:
             session.listening -= 1
             reply.drop()
             await _end(*ending, *(() if taking is None else (taking,)))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _again(self, stream: Stream, number: int, reply: Reply, receive: Receive, send: Send) -> None:
+        """The rest of a stream that was cut off, while it lasts."""
+
+        async def pump() -> None:
+            async for data in stream.after(number):
+                await reply.again(data)
+
+        tasks = [asyncio.create_task(one) for one in (pump(), _left(receive), _forever(self._stopping))]
+        stream.readers += 1
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stream.readers -= 1
+            reply.drop()
+            await _end(*tasks)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -342,6 +376,35 @@ async def _body(receive: Receive, limit: int) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+async def _finish(doing: asyncio.Task[JsonObject], request: Request, reply: Reply) -> None:
+    """Answer what came of the work."""
+    result, error = None, None
+    try:
+        result = doing.result()
+    except RpcError as found:
+        error = found
+    except asyncio.CancelledError:
+        error = RpcError(-32800, "the request was cancelled")
+    except Exception as found:
+        log.error("request_failed", exc_info=found)
+        error = RpcError(INTERNAL_ERROR, "the request failed inside the door; see the log")
+    await reply.end(request.id, result, error)
+
+
+async def _linger(doing: asyncio.Task[JsonObject], request: Request, reply: Reply, kept: Stream) -> None:
+    """Work whose client was cut off goes on for as long as it may come back, and is kept for it."""
+    try:
+        while not doing.done():
+            await asyncio.wait({doing}, timeout=LINGER_S)
+            if not doing.done() and kept.readers == 0:
+                break
+        if doing.done():
+            await _finish(doing, request, reply)
+    finally:
+        kept.close()
+        await _end(doing)
 
 
 async def _left(receive: Receive) -> None:

@@ -9,6 +9,7 @@ from starlette.types import Send
 
 from consentry.actions import JsonObject
 from consentry.doors.mcp.errors import METHOD_NOT_FOUND, RpcError
+from consentry.doors.mcp.streams import Stream
 from consentry.doors.mcp.wire import Id, Message, Notification, Request, Response, encode, event
 
 ALIVE_S = 15.0
@@ -22,9 +23,24 @@ Asking = Callable[[Request], Awaitable[JsonObject]]
 
 
 class Reply:
-    """A channel to one client request over HTTP. `asking` waits for the client's answer where the era has such."""
+    """A channel to one client request over HTTP. `asking` waits for the client's answer where the era has such.
 
-    def __init__(self, send: Send, *, headers: list[tuple[bytes, bytes]], asking: Asking | None, streams: bool) -> None:
+    What is said on a stream goes to `kept`, too, where the client may take it up again after it was cut off.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        headers: list[tuple[bytes, bytes]],
+        asking: Asking | None,
+        streams: bool,
+        kept: Stream | None = None,
+        primes: bool = False,
+    ) -> None:
+        self._kept = kept
+        self._primes = primes
+        self._gone = False
         self._send = send
         self._headers = headers
         self._asking = asking
@@ -57,7 +73,17 @@ class Reply:
             return
         async with self._writing:
             await self._begin()
-            await self._send({"type": "http.response.body", "body": event(message), "more_body": True})
+            await self.again(event(message) if self._kept is None else self._kept.add(message))
+
+    async def again(self, data: bytes) -> None:
+        """Send an event as it is."""
+        if not self._gone:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the client knows enough to take the stream up again."""
+        return self._kept is not None and self._started
 
     async def open(self) -> None:
         """Begin the stream with nothing to say yet."""
@@ -73,7 +99,11 @@ class Reply:
         response = Response(one_id, result, error)
         async with self._writing:
             if self._started:
-                await self._send({"type": "http.response.body", "body": event(response), "more_body": False})
+                data = event(response) if self._kept is None else self._kept.add(response)
+                if self._kept is not None:
+                    self._kept.close()
+                if not self._gone:
+                    await self._send({"type": "http.response.body", "body": data, "more_body": False})
                 return
             status = 200 if error is None else error.http_status
             await send_json(self._send, encode(response), status, self._headers)
@@ -84,6 +114,8 @@ class Reply:
         self._started = True
         headers = [*STREAM_HEADERS, *self._headers]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        if self._kept is not None and self._primes:
+            await self.again(self._kept.prime())
         self._alive = asyncio.create_task(self._stay_alive())
 
     async def _stay_alive(self) -> None:
@@ -94,8 +126,9 @@ class Reply:
                 await self._send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
 
     def drop(self) -> None:
-        """The client is gone."""
-        self._ended = True
+        """The client is gone. What is still said is kept, where it may come back."""
+        self._gone = True
+        self._ended = not self.resumable
         if self._alive is not None:
             self._alive.cancel()
 

@@ -11,6 +11,7 @@ from consentry.actions import JsonObject
 from consentry.doors.mcp.client import Caller
 from consentry.doors.mcp.errors import INVALID_REQUEST, METHOD_NOT_FOUND, RpcError, UpstreamBroke
 from consentry.doors.mcp.links import Links
+from consentry.doors.mcp.streams import Streams
 from consentry.doors.mcp.visit import Visit
 from consentry.doors.mcp.wire import Id, Message, Notification, Request, Response
 
@@ -29,6 +30,7 @@ class Session:
         self.used_at = asyncio.get_running_loop().time()
         self.outbox: asyncio.Queue[Message | None] = asyncio.Queue(QUEUE)
         self.listening = 0
+        self.streams = Streams()
         self.working: dict[Id, asyncio.Task[object]] = {}
         self._asked: dict[Id, asyncio.Future[JsonObject]] = {}
         visit.link.listeners.add(self.put)
