@@ -166,6 +166,18 @@ async def test_each_vote_shows(line) -> None:
     assert "1 of 2" in line.fake.words(line.fake.find(request))
 
 
+async def test_identical_requests_fold_into_one_message_that_counts_them(line) -> None:
+    replica = line.replica()
+    request = await line.ask()
+    await line.drain(replica)
+    for _ in range(2):
+        line.asked -= 1
+        assert await line.ask() == request
+    await line.drain(replica)
+    (message,) = line.fake.messages["CAPPROVALS"]
+    assert "3 identical submissions" in line.fake.words(message)
+
+
 @pytest.mark.parametrize("trouble", [("status", 503), ("refused", None), ("error", "internal_error"), ("lost", None)])
 async def test_trouble_delays_and_neither_loses_nor_doubles(line, trouble) -> None:
     line.fake.trouble["chat.postMessage"].extend([trouble, trouble])
