@@ -6,7 +6,6 @@ was changed is looked at again until nothing more is found (`settle`); and each 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from typing import Final
 
 from consentry.sanitize import entities
 from consentry.sanitize.finding import Finding
+from consentry.sanitize.transforms import echoes
 from consentry.sanitize.transforms.base import About
 from consentry.sanitize.transforms.plan import Plan, own_spans
 
 _MAX_ROUNDS: Final = 4
-_ECHO_LENGTH: Final = 5
 _NO_ECHO: Final = frozenset(
     {entities.AGE, entities.GENDER, entities.DATE_TIME, entities.LOCATION, entities.NRP, entities.TITLE}
 )
@@ -169,23 +168,19 @@ def _echoes(text: str, pieces: list[_Piece], plan: Plan, protected: Spans) -> li
     values = {
         text[one.start : one.end]: one.finding
         for one in pieces
-        if one.end - one.start >= _ECHO_LENGTH and one.finding.type not in _NO_ECHO
+        if one.end - one.start >= echoes.LEAST and one.finding.type not in _NO_ECHO
     }
-    repeated = [value for value in values if text.count(value) > 1]
-    if not repeated:
+    if not values:
         return []
     taken = sorted([*((one.start, one.end) for one in pieces), *own_spans(text, None, plan.types), *protected])
     starts = [start for start, _ in taken]
-    pattern = re.compile(
-        "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(repeated, key=len, reverse=True))
-    )
     out = []
-    for found in pattern.finditer(text):
-        at = bisect_right(starts, found.start()) - 1
-        clear_left = at < 0 or taken[at][1] <= found.start()
-        clear_right = at + 1 >= len(taken) or taken[at + 1][0] >= found.end()
+    for start, end in echoes.occurrences(text, values):
+        at = bisect_right(starts, start) - 1
+        clear_left = at < 0 or taken[at][1] <= start
+        clear_right = at + 1 >= len(taken) or taken[at + 1][0] >= end
         if clear_left and clear_right:
-            out.append(_Piece(found.start(), found.end(), values[found.group()]))
+            out.append(_Piece(start, end, values[text[start:end]]))
     return out
 
 
