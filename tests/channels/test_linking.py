@@ -135,3 +135,21 @@ async def test_the_link_is_kept_as_a_hash_only(house, command) -> None:
     rows = await house.gate.store.read(lambda tx: tx.execute(tables.channel_links.select()).all())
     assert token.encode() not in b"".join(bytes(row.hash) for row in rows)
     assert all(len(row.hash) == 32 for row in rows)
+
+
+async def test_what_is_linked_in_a_session_that_an_administrator_opened_says_so(house, fake, page, command) -> None:
+    """Whoever makes sign-in links can act as others; nothing hides that, in chat neither."""
+    made = await house.services.directory.invite(house.people["ada"], "eve@example.org")
+    kept, house.tokens["eve"] = house.tokens["eve"], (await house.services.directory.sign_in(made.token)).token
+    try:
+        assert (await page("POST", path_in(await command("U0PUPPET", "link")), "eve")).status_code == 303
+    finally:
+        house.tokens["eve"] = kept
+    request = await house.ask()
+    await house.interact(fake.pressed(await house.message(request), "consentry_approve", "U0PUPPET"))
+    await house.interact(fake.submitted(fake.views[-1], "U0PUPPET"))
+    assert await house.state(request) == "approved"
+    entries = [one async for one in _events(house) if one.request_id == request or one.type == "person.linked"]
+    by = {one.type: one.fields.get("by") for one in entries}
+    assert by["person.linked"] == by["request.vote"] == house.people["ada"]
+    await command("U0PUPPET", "unlink")

@@ -155,7 +155,7 @@ class Desk:
         request = await self._gate.request(kept.request_id)
         if request.state is RequestState.PENDING and request.stage != kept.stage:
             raise StaleView("this request has moved on to its next stage: look at it again, then decide")
-        voter = Voter(linked.person.id, Assurance.CHAT, user.channel, linked.identity)
+        voter = Voter(linked.person.id, Assurance.CHAT, user.channel, linked.identity, linked.issued_by)
         voted = await self._gate.vote(kept.request_id, voter, Ballot(kept.verdict, kept.shown_digest, reason))
         self._voted(kept.verdict.value, user.channel)
         await self._gate.store.write(lambda tx: _use(tx, offer_id))

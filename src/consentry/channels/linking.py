@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import delete, select, update
 
@@ -17,7 +18,7 @@ from consentry.channels.rows import insert_missing
 from consentry.errors import ConsentryError, NotFound
 from consentry.identity import people, rows
 from consentry.identity.errors import UnknownIdentity
-from consentry.identity.model import Identity
+from consentry.identity.model import Identity, Session
 from consentry.policy.model import Person
 from consentry.store import Tx, tables
 from consentry.store.record import record
@@ -50,10 +51,14 @@ class ChatUser:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """The active person behind a chat user, and the id of the link between them."""
+    """The active person behind a chat user, and the id of the link between them.
+
+    `issued_by` is who made the sign-in link of the session in which they linked it, where that was somebody else.
+    """
 
     person: Person
     identity: str
+    issued_by: str | None = None
 
 
 def mint() -> str:
@@ -86,14 +91,18 @@ def look(tx: Tx, token: str) -> ChatUser:
     return ChatUser(row.channel, row.issuer, row.subject)
 
 
-def confirm(tx: Tx, token: str, person_id: str) -> Identity:
+def confirm(tx: Tx, token: str, by: Session) -> Identity:
     """Use up a link: the chat user is this signed-in person from now on. Raises `UnknownLink`, `IdentityTaken`."""
     tx.roster_changed()
     user = look(tx, token)
     used = update(tables.channel_links).where(_K.hash == _hash(token), _K.used_at.is_(None))
     if tx.execute(used.values(used_at=tx.now_ms)).rowcount != 1:
         raise UnknownLink("this link was used a moment ago")
-    return people.bind(tx, person_id, person_id, user.channel, user.issuer, user.subject)
+    maker = by.voter("web").issued_by  # takes a person's own session
+    identity = people.bind(tx, maker or by.subject, by.subject, user.channel, user.issuer, user.subject)
+    if maker is not None:
+        insert_missing(tx, tables.channel_origins, {"identity_id": identity.id, "issued_by": maker})
+    return identity
 
 
 def unlink(tx: Tx, person_id: str, identity_id: str) -> Identity:
@@ -119,7 +128,8 @@ def who(tx: Tx, user: ChatUser) -> Linked:
     person = None if found is None else rows.canonical_person(tx, found.person)
     if found is None or person is None or not person.active:
         raise NotLinked("nobody has linked this account to a person of Consentry: type `/consentry link` first")
-    return Linked(person, found.id)
+    origin = select(tables.channel_origins.c.issued_by).where(tables.channel_origins.c.identity_id == found.id)
+    return Linked(person, found.id, cast("str | None", tx.execute(origin).scalar_one_or_none()))
 
 
 def _hash(token: str) -> bytes:

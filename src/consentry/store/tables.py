@@ -511,6 +511,14 @@ channel_links = Table(
 )
 """One-time links by which a signed-in person says that a chat user is them; SHA-256 only."""
 
+channel_origins = Table(
+    "channel_origins",
+    metadata,
+    Column("identity_id", Text, primary_key=True),
+    Column("issued_by", Text, nullable=False),
+)
+"""Chat accounts that were linked in a session whose sign-in link somebody else had made: their votes say so."""
+
 channel_offers = Table(
     "channel_offers",
     metadata,

@@ -37,5 +37,5 @@ async def look(request: Request, token: str, who: Person) -> Response:
 @router.post("/linked/{token}")
 async def confirm(request: Request, token: str, who: Person) -> Response:
     """Use up the link."""
-    await services(request).gate.store.write(lambda tx: linking.confirm(tx, token, who.subject))
+    await services(request).gate.store.write(lambda tx: linking.confirm(tx, token, who))
     return see_other("/identities")

@@ -74,6 +74,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_table(
+        "channel_origins",
+        sa.Column("identity_id", sa.Text(), nullable=False),
+        sa.Column("issued_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("identity_id"),
+    )
+    op.create_table(
         "channel_offers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
