@@ -147,6 +147,12 @@ def resident_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def cpu_s(pid: int) -> float:
+    """Processor time of a process: what a call costs on a machine that does other things, too."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def streams_mb(target: Target, pid: int) -> float:
     """What open streams add to the server's memory, each with its first event read."""
     before = resident_mb(pid)
@@ -217,17 +223,20 @@ async def measure(folder: Path) -> dict[str, object]:
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
             targets = {"direct": Target(http, upstream)}
+            pids: dict[str, int] = {}
             for name, level in (("door L1", ""), ("door L0", '@level("L0")')):
                 child, url, token = await asyncio.to_thread(consentry, folder / name.replace(" ", ""), upstream, level)
                 children.append(child)
-                targets[name] = Target(http, url, token)
+                targets[name], pids[name] = Target(http, url, token), child.pid
             if PYTHON is not None:
                 children.append(start(PYTHON, str(PROXY), upstream, str(proxy_port)))
                 await reachable(proxy_port)
+                pids["fastmcp proxy"] = children[-1].pid
                 targets["fastmcp proxy"] = Target(http, f"http://127.0.0.1:{proxy_port}/mcp")
             for target in targets.values():
                 for _ in range(20):
                     await target.call()
+            used = {name: cpu_s(pid) for name, pid in pids.items()}
             flush: list[float] = []
             p50: dict[str, list[float]] = {name: [] for name in targets}
             rate: dict[str, list[float]] = {name: [] for name in targets}
@@ -237,6 +246,8 @@ async def measure(folder: Path) -> dict[str, object]:
                     p50[name].append(await target.p50_ms())
                 for name, target in targets.items():
                     rate[name].append(await target.per_second())
+            calls = ROUNDS * (CALLS + MANY)
+            cpu = {name: (cpu_s(pid) - used[name]) * 1000 / calls for name, pid in pids.items()}
             streams = await streams_mb(targets["door L1"], children[1].pid)
     finally:
         for child in children:
@@ -246,6 +257,7 @@ async def measure(folder: Path) -> dict[str, object]:
     return {
         "flush_p50_ms": round(statistics.median(flush), 2),
         "streams_mb": round(streams, 1),
+        "cpu_ms_per_call": {name: round(value, 2) for name, value in cpu.items()},
         "p50_ms": {name: round(statistics.median(found), 2) for name, found in p50.items()},
         "calls_per_second": {name: round(statistics.median(found)) for name, found in rate.items()},
     }

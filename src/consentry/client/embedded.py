@@ -77,7 +77,7 @@ class EmbeddedTransport:
         try:
             services = await self._stack.enter_async_context(open_services(settings))
             self._stack.callback(services.stop)
-            token = self._token or await _own_token(services)
+            token = self._token or await own_token(services)
             wire = httpx2.ASGITransport(create_app(services), raise_app_exceptions=False)
             http = HttpTransport(URL, token, wire=wire)
             self._stack.push_async_callback(http.close)
@@ -87,7 +87,7 @@ class EmbeddedTransport:
         return http
 
 
-async def _own_token(services: Services) -> str:
+async def own_token(services: Services) -> str:
     """The token of the service `embedded`, kept beside the data for whoever may read that."""
     file = services.settings.data_dir / TOKEN_FILE
     if file.exists():

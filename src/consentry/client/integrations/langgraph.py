@@ -72,11 +72,7 @@ class GuardedTool(BaseTool):
 
     @property
     def func(self) -> object:  # where LangGraph looks for what to inject
-        return getattr(self.inner, "func", None)
-
-    @property
-    def coroutine(self) -> object:
-        return getattr(self.inner, "coroutine", None)
+        return getattr(self.inner, "func", None) or getattr(self.inner, "coroutine", None)
 
     def _run(self, *args: object, lc_run: RunnableConfig, run_manager: object = None, **kwargs: object) -> object:
         args, kwargs = self._copied(args, kwargs)

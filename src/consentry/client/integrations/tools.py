@@ -46,6 +46,11 @@ class ToolCall:
     thread: str = ""
 
     @property
+    def stated(self) -> dict[str, Json]:
+        """The action's arguments, as the MCP door states them."""
+        return {"tool": self.tool, "arguments": self.arguments}
+
+    @property
     def operand(self) -> Operand:
         """The definition, pinned (threat B9)."""
         digest = hashlib.sha256(b"consentry tool v1\n" + canonical(self.definition, what="tool"))
@@ -70,7 +75,7 @@ class ToolGate:
         return self.gate.admit(
             self.operation,
             resource=self.resource,
-            arguments=_arguments(call),
+            arguments=call.stated,
             operands={call.operand.name: call.operand},
             idempotency_key=self.key(call),
             wait_s=self.wait_s,
@@ -83,7 +88,7 @@ class ToolGate:
             self.gate.submit,
             self.operation,
             resource=self.resource,
-            arguments=_arguments(call),
+            arguments=call.stated,
             operands=pinned,
             idempotency_key=self.key(call),
         )
@@ -101,7 +106,7 @@ class ToolGate:
             call.id,
             self.operation,
             self.resource,
-            _arguments(call),
+            call.stated,
             operand.name,
             operand.sha256,
         ]
@@ -150,7 +155,3 @@ def asked(pending: StillPending) -> dict[str, Json]:
         "action_id": pending.action_id,
         "request_id": pending.request_id,
     }
-
-
-def _arguments(call: ToolCall) -> dict[str, Json]:
-    return {"tool": call.tool, "arguments": call.arguments}
