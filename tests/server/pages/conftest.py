@@ -148,7 +148,7 @@ async def _lasting(site: Site) -> None:
 
 PAGES = (
     "/", "/requests/{export}", "/requests/{past}", "/actions/{done}", "/history", "/history?state=denied", "/grants",
-    "/people", "/delegations", "/policies", "/policies/change", "/ledger", "/reviews",
+    "/people", "/delegations", "/policies", "/policies/change", "/ledger", "/reviews", "/identities", "/passkeys",
 )  # fmt: skip
 
 
