@@ -536,6 +536,18 @@ channel_offers = Table(
 )
 """What a chat user was shown when they were asked to confirm. Their client carries the id, and nothing else."""
 
+channel_places = Table(
+    "channel_places",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("service_url", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Where a chat user is written to, for chats in which nobody may be written to unasked; and by which service."""
+
 channel_seen = Table(
     "channel_seen",
     metadata,
