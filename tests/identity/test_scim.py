@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scim2_models import ScimFilter
 from sqlalchemy import func, select
 
 from consentry.identity.directory import Directory
 from consentry.identity.model import ADMINISTRATORS
 from consentry.identity.scim import Scim
-from consentry.identity.scim_errors import Managed, ScimConflict, ScimRefused
+from consentry.identity.scim_errors import Managed, ScimConflict, ScimRefused, ScimTooMany
 from consentry.identity.scim_groups import RESERVED, slug
 from consentry.identity.scim_models import Group, Member, User
 from consentry.store import Store, Tx, open_store, tables
@@ -106,6 +107,17 @@ async def test_a5_a_merged_record_is_deactivated_as_the_one_human(store: Store, 
 async def test_a1_reserved_groups_are_refused_below_the_protocol_too(store: Store) -> None:
     with pytest.raises(ScimRefused, match="not the identity provider's"):
         await Scim(store, BASE).create_group(Group(display_name=ADMINISTRATORS))
+
+
+async def test_a_filter_reads_through_so_many_and_looks_names_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consentry.identity.scim.MOST_SCANNED", 2)
+    scim = Scim(store, BASE)
+    for name in ("ada", "ben", "cyd"):
+        await scim.create_user(User(user_name=name))
+    with pytest.raises(ScimTooMany):
+        await scim.users(ScimFilter[User]('displayName sw "a"'), 1, 10)
+    assert (await scim.users(ScimFilter[User]('userName eq "CYD"'), 1, 10)).total == 1
+    assert (await scim.users(None, 1, 10)).total == 3
 
 
 async def test_a_user_name_is_one_in_every_spelling(store: Store) -> None:

@@ -6,6 +6,7 @@ takes over a session cannot enrol one and approve with it what is already asked 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ class Passkeys:
         text = " ".join(name.split())
         if not text or len(text) > 100 or not text.isprintable():
             raise InvalidInput("`name` must have 1 to 100 printable characters")
-        made = _verified(site, credential)
+        made = await asyncio.to_thread(_verified, site, credential)  # loads a library the first time
         return await self._store.write(lambda tx: _register(tx, site, who, text, credential, made))
 
     async def remove(

@@ -12,12 +12,17 @@ from sqlalchemy import Select, func, select
 
 from consentry.identity import scim_groups, scim_users
 from consentry.identity.rows import AnyRow
+from consentry.identity.scim_errors import ScimTooMany
 from consentry.identity.scim_models import MOST_RESULTS, POLICY, Group, User
 from consentry.identity.scim_rows import load_group, load_user
 from consentry.store import Store, Tx, tables
 
 _U, _G = tables.scim_users.c, tables.scim_groups.c
 R = TypeVar("R", User, Group)
+
+MOST_SCANNED = 2_000
+"""How many resources a filter may read through; those by name are looked up, however many there are."""
+
 T = TypeVar("T")
 
 
@@ -162,5 +167,8 @@ def _page(
         total: int = tx.execute(select(func.count()).select_from(query.subquery())).scalar_one()  # type: ignore[assignment]
         rows = tx.execute(query.offset(start - 1).limit(size)).all()
         return Page(total, start, tuple(read(tx, rows)))
-    found = [one for one in read(tx, tx.execute(query).all()) if wanted.match(one)]
+    rows = tx.execute(query.limit(MOST_SCANNED + 1)).all()
+    if len(rows) > MOST_SCANNED:
+        raise ScimTooMany("too many to read through: ask by `userName`, `externalId`, `id` or a group's `displayName`")
+    found = [one for one in read(tx, rows) if wanted.match(one)]
     return Page(len(found), start, tuple(found[start - 1 : start - 1 + size]))

@@ -22,6 +22,13 @@ class ScimRefused(InvalidInput):
     scim_type: ClassVar[str] = "invalidValue"
 
 
+class ScimTooMany(InvalidInput):
+    """The filter would have to read more than the server does at once."""
+
+    code = "scim_too_many"
+    scim_type: ClassVar[str] = "tooMany"
+
+
 class ScimUnknown(NotFound):
     """There is no such user or group."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -24,7 +23,6 @@ from consentry.server.ratelimit import Attempts
 from consentry.server.settings import InvalidSettings
 
 if TYPE_CHECKING:
-    from consentry.server.scim import Service
     from consentry.server.services import Services
 
 PREFIX = "/scim/v2/"
@@ -36,9 +34,11 @@ SHORTEST = 24
 
 
 class ScimDoor:
-    """The service as an ASGI application. The library behind it is loaded with the first call."""
+    """The service as an ASGI application. Making it loads the library behind it, which takes a while."""
 
     def __init__(self, services: Services) -> None:
+        from consentry.server.scim import Service
+
         self._services = services
         settings = services.settings.identity.scim
         token = "" if settings.token is None else settings.token.reveal()
@@ -46,6 +46,7 @@ class ScimDoor:
             raise InvalidSettings(f"`identity.scim.token` must have at least {SHORTEST} characters, made at random")
         self._token = hashlib.sha256(token.encode("utf-8")).digest()
         self._calls = Attempts(settings.per_minute)
+        self._service = Service(services.gate.store, services.origin + PREFIX.rstrip("/"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["consentry.route"] = PREFIX + "{path}"
@@ -75,12 +76,6 @@ class ScimDoor:
             raise UnknownPath("there is nothing at this path of SCIM")
         with refuse():
             return await self._service.answer(scope["method"], parts, _query(scope), lambda: self._body(scope, receive))
-
-    @cached_property
-    def _service(self) -> Service:
-        from consentry.server.scim import Service
-
-        return Service(self._services.gate.store, self._services.origin + PREFIX.rstrip("/"))
 
     async def _body(self, scope: Scope, receive: Receive) -> dict[str, object]:
         limit = self._services.settings.limits.body
