@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,7 +31,7 @@ from consentry.server.logs import log
 from consentry.server.mcp import McpDoor
 from consentry.server.openapi import endpoint as openapi_endpoint
 from consentry.server.origin import check_host, known_hosts
-from consentry.server.problems import NotAcceptedMethod, UnknownPath, problem_response
+from consentry.server.problems import Internal, NotAcceptedMethod, UnknownPath, problem_response
 from consentry.server.routes import endpoints
 from consentry.server.routes.scim import PREFIX as SCIM
 from consentry.server.routes.scim import ScimDoor
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 ROUTE = "consentry.route"
 """Where the route's declared path is left in the scope, for metrics and logs."""
+PAGE = "page"
+"""What stands there for all pages."""
 _PART = re.compile(r"[^\x00-\x1f\x7f/\\]{1,320}")
 _API_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -91,7 +95,7 @@ class Pages:
         path = scope["path"]
         if self._pages is None or path.startswith(("/v1/", "/ledger/", SCIM)) or scope["type"] != "http":
             raise UnknownPath("there is nothing at this path: see `/openapi.json`")
-        scope[ROUTE] = "page"
+        scope[ROUTE] = PAGE
         access = page_access(path)
         try:
             who = await let_in(self._services, scope, access)
@@ -162,7 +166,24 @@ class Edge:
             logging.getLogger("consentry").error("internal", exc_info=error)
         elif isinstance(error, Unavailable):
             log(logging.WARNING, "unavailable", code=error.code, route=scope.get(ROUTE, "none"))
-        await problem_response(error)(scope, receive, send)
+        await _answer(error, scope)(scope, receive, send)
+
+
+def _answer(error: Exception, scope: Scope) -> Response:
+    """A page where a browser asked for one, else a problem document."""
+    if scope.get(ROUTE) != PAGE or "text/html" not in Headers(scope=scope).get("accept", ""):
+        return problem_response(error)
+    from consentry.server.pages.route import error_page
+
+    return error_page(error if isinstance(error, ConsentryError) else Internal(), Request(scope))
+
+
+async def _refuse_page(request: Request, error: Exception) -> Response:
+    """What the pages' framework refuses by itself, such as a method."""
+    assert isinstance(error, HTTPException)
+    answer = _answer(_of_framework(error), request.scope)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def _of_framework(error: HTTPException) -> Exception:
@@ -241,5 +262,6 @@ def _pages(services: Services) -> ASGIApp | None:
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     pages.include_router(router_of_pages())
     pages.state.services = services
+    pages.add_exception_handler(HTTPException, _refuse_page)
     pages.router.redirect_slashes = False
     return pages

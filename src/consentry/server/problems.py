@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import orjson
@@ -92,20 +91,21 @@ class TooManyAttempts(ConsentryError):
         self.seconds = seconds
 
 
-@dataclass(frozen=True, slots=True)
-class _Unknown:
-    code: str = "internal"
-    status: int = 500
-    detail: str = "something failed inside; nothing was done that is not on the action. The log has the details"
+class Internal(ConsentryError):
+    """A defect: what it was is in the log, and nowhere else."""
+
+    code = "internal"
+    status = 500
+
+    def __init__(self) -> None:
+        super().__init__("something failed inside; nothing was done that is not on the action. The log has the details")
 
 
 def problem_response(error: BaseException, *, headers: Mapping[str, str] | None = None) -> Response:
     """The answer for an error. What is not a `ConsentryError` says nothing of itself."""
-    if isinstance(error, ConsentryError):
-        code, status, detail = error.code, error.status, str(error)
-    else:
-        unknown = _Unknown()
-        code, status, detail = unknown.code, unknown.status, unknown.detail
+    if not isinstance(error, ConsentryError):
+        error = Internal()
+    code, status, detail = error.code, error.status, str(error)
     document: dict[str, object] = {
         "type": f"urn:consentry:problem:{code}",
         "title": HTTPStatus(status).phrase,

@@ -234,6 +234,18 @@ async def test_the_request_page_passes_axe(site, window, axe_script) -> None:
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in result["violations"]] == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_refusal_passes_axe(site, window, axe_script, scheme) -> None:
+    for who, path, status in (("agent", "/history", 403), ("ben", "/nothing", 404)):
+        page = await (await window(who, scheme=scheme, size=PHONE)).context.new_page()  # its console may complain
+        answer = await page.goto(site.origin + path, wait_until="load")
+        assert answer.status == status
+        await page.evaluate(axe_script)
+        result = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in result["violations"]] == []
+        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
 async def test_a_phone_shows_the_list_then_the_request(site, window) -> None:
     page = await (await window("ben", size=PHONE, has_touch=True)).open("/")
     assert await page.is_visible("#requests")

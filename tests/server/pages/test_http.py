@@ -459,3 +459,55 @@ async def test_parallel_votes_by_form_end_a_request_once(site, read) -> None:
     )
     assert sorted(one.status_code for one in answers) == [303, 409, 409, 409]
     assert len((await site.gate.request(site.ids["export"])).votes) == 1
+
+
+# ---- what is refused before a page is reached ----
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+REFUSED = (
+    ("GET", "/history", "agent", {}, 403, "not_allowed", "sign in as one"),
+    ("POST", "/grants", "ben", {"sec-fetch-site": "cross-site"}, 403, "cross_site", "open Consentry itself"),
+    ("POST", "/sign-in", None, {"sec-fetch-site": "cross-site"}, 403, "cross_site", "open Consentry itself"),
+    ("GET", "/nothing", "ben", {}, 404, "not_found", "no page has this address"),
+    ("POST", "/nothing", "ben", {"sec-fetch-site": "same-origin"}, 405, "method_not_allowed", "this method"),
+    ("PUT", "/people", "ben", {"sec-fetch-site": "same-origin"}, 405, "method_not_allowed", "this method"),
+)
+
+
+async def _ask(site, method: str, path: str, who: str | None, headers: dict[str, str]):
+    sent = {**site._cookie(who), **headers}
+    return await site.world.http.request(method, path, headers=sent, follow_redirects=False)
+
+
+@pytest.mark.parametrize(("method", "path", "who", "headers", "status", "code", "advice"), REFUSED)
+async def test_a_browser_is_refused_with_a_page(site, read, method, path, who, headers, status, code, advice) -> None:
+    answer = await _ask(site, method, path, who, {**BROWSER, **headers})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    page = read(answer.text)
+    assert code in page.text
+    assert advice in page.text
+    assert "/" in [link["href"] for link in page.all("a")]
+
+
+async def test_what_is_no_browser_is_refused_with_a_problem(site) -> None:
+    asked = (
+        ("/history", {"accept": "application/json"}, 403),
+        ("/v1/nothing", {"accept": "application/json"}, 404),
+        ("/v1/nothing", BROWSER, 404),
+    )
+    for path, headers, status in asked:
+        answer = await _ask(site, "GET", path, "agent", headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
+
+
+async def test_a_defect_in_a_page_says_nothing_of_itself(site, monkeypatch) -> None:
+    async def fail(_: object) -> None:
+        raise RuntimeError("the inside")
+
+    monkeypatch.setattr(type(site.gate), "post_reviews", fail)
+    answer = await _ask(site, "GET", "/history", "ben", BROWSER)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert "internal" in answer.text
+    assert "the inside" not in answer.text
