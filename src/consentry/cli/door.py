@@ -106,7 +106,7 @@ async def _alone(resource: str, command: tuple[str, ...], data: Path | None) -> 
     services = ready.result()
     tell(f"people decide at {services.origin}; data is in {settings.data_dir}")
     try:
-        await carry(f"{services.origin}/mcp/{resource}", await embedded._own_token(services))
+        await carry(f"{services.origin}/mcp/{resource}", await embedded.own_token(services))
     finally:
         services.stop()
         await serving
