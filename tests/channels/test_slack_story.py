@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from consentry.ledger.verify import verify_path
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -31,3 +33,18 @@ async def test_a_decision_in_slack_releases_the_caller(house, fake) -> None:
     assert fake.buttons(message) == {}
     told = await house.message(request, role="DU0MARA")
     assert "Approved" in fake.words(told)
+
+
+async def test_a_decision_in_slack_verifies_offline(house, fake, tmp_path) -> None:
+    """Its receipt names the linked account as the session, and the assurance of a chat."""
+    request = await house.ask()
+    message = await house.message(request)
+    await house.interact(fake.pressed(message, "consentry_approve", house.users["ben"]))
+    await house.interact(fake.submitted(fake.views[-1], house.users["ben"], "ok"))
+    action = (await house.gate.request(request)).action_id
+    (tmp_path / "receipt.json").write_bytes(await house.gate.receipt(action))
+    (tmp_path / "ledger.vkey").write_bytes(await house.gate.ledger_keys())
+    report = verify_path(tmp_path / "receipt.json", tmp_path / "ledger.vkey")
+    assert report.exit_code == 0, report.findings
+    (vote,) = (await house.gate.request(request)).votes
+    assert (vote.channel, vote.assurance.value) == ("slack", "chat")

@@ -162,8 +162,6 @@ def _email(settings: EmailSettings, gate: Gate, origin: str, mask: ChatMask) -> 
 
 def _email_config(settings: EmailSettings) -> EmailConfig:
     """What the settings say of e-mail. Raises `ChannelMisconfigured`, `InvalidAddress`."""
-    if find_spec("aiosmtplib") is None:
-        raise ChannelMisconfigured("`channels.email` needs `aiosmtplib`: install `consentry[email]`")
     from consentry.channels.email.config import EmailConfig
     from consentry.channels.email.render import address
 
