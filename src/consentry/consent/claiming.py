@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import case, select, update
 
-from consentry.actions import Action, Actor, Operand, new_id
+from consentry.actions import Action, Actor, Json, Operand, new_id
 from consentry.consent.core import Core, Refusal, end_grant, expire_request, wake_grant, why_void
 from consentry.consent.errors import (
     AlreadyClaimed,
@@ -17,6 +17,7 @@ from consentry.consent.errors import (
     Void,
 )
 from consentry.consent.model import ActionState, Claim, Decision, OutcomeStatus, Request
+from consentry.consent.notify import announce, webhooks
 from consentry.consent.rows import load, load_action, load_decision, load_grant, load_request
 from consentry.consent.standing import Signed, signers_vote
 from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, GrantEvent, RequestState, after
@@ -69,6 +70,9 @@ def claim(tx: Tx, core: Core, action_id: str, by: Actor, operands: tuple[Operand
     )
     if grant.parent_id is not None and load_grant(tx, grant.parent_id).uses_left == 0:
         record(tx, "standing.exhausted", {"standing": grant.parent_id}, request_id=grant.parent_id)
+    if grant.kind != "policy":  # what policy allows by itself is not news
+        fields: dict[str, Json] = {"claim": taken.id, "action": action_id, "operation": action.operation}
+        announce(tx, webhooks(core.settings.targets), "grant.claimed", fields)
     wake_grant(tx, decision.grant_id)
     return taken
 

@@ -14,7 +14,7 @@ from consentry.consent.core import Core, drop_fallen, end_request, expire_reques
 from consentry.consent.eligibility import authors_of, supports
 from consentry.consent.errors import IdempotencyMismatch
 from consentry.consent.model import ActionState, Claim, Decision, Request, Submission
-from consentry.consent.notify import announce
+from consentry.consent.notify import announce, chats
 from consentry.consent.preview import render
 from consentry.consent.rows import dump, dump_reasons, grant_of, load_decision, load_request
 from consentry.consent.standing import Signed, signers_vote
@@ -207,8 +207,7 @@ def _join(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement, request:
         request_id=request.id,
     )
     if request.state is RequestState.PENDING:  # messages count who joined; a webhook for every repeat would be noise
-        chats = [target for target in core.settings.targets if target.startswith("channel:")]
-        announce(tx, chats, "request.joined", {"request": request.id})
+        announce(tx, chats(core.settings.targets), "request.joined", {"request": request.id})
     return load_decision(tx, prepared.action_id)
 
 

@@ -363,10 +363,46 @@ class EmailSettings(Section):
     """The address that e-mails are from: `Consentry <consentry@example.com>`."""
 
 
+class TeamsSettings(Section):
+    """Decisions in Microsoft Teams."""
+
+    app_id: str
+    """The bot's application (client) id."""
+    app_password: SecretRef
+    """Its client secret, by reference."""
+    tenant: str
+    """The directory (tenant) id whose people decide; nobody else's activities are taken."""
+    channel: str | None = None
+    """Where requests are posted that no other setting has a place for: a channel's link, or its id `19:…@thread.tacv2`."""
+    resources: dict[str, str] = {}
+    """Channels of resources, by name or pattern: `"vault/*" = "https://teams.microsoft.com/l/channel/…"`."""
+    groups: dict[str, str] = {}
+    """Channels of groups of reviewers: `data-stewards = "19:…@thread.tacv2"`."""
+    direct: bool = False
+    """Whether each linked person who may decide is also asked in their chat with the bot."""
+    login_url: str = "https://login.microsoftonline.com"
+    """Where the bot signs in; other clouds have others."""
+    openid_url: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+    """Where the Bot Framework says what its keys are."""
+    service_url: str = "https://smba.trafficmanager.net/teams"
+    """The service that messages are sent by, until Teams has told of another."""
+    graph_url: str = "https://graph.microsoft.com"
+    """Where a message is looked for whose answer was lost."""
+
+
+class TeamsWebhookSettings(Section):
+    """Notes in a Teams channel by a Workflows webhook, with a link. Nobody decides there."""
+
+    url: SecretRef
+    """The address that the workflow was given, by reference: whoever knows it can post."""
+
+
 class ChannelSettings(Section):
     """Places where people decide, besides the web and the command line."""
 
     slack: SlackSettings | None = None
+    teams: TeamsSettings | None = None
+    teams_webhook: TeamsWebhookSettings | None = None
     email: EmailSettings | None = None
 
 
@@ -386,7 +422,7 @@ class WebhookSettings(Section):
     """Where events are posted."""
     secret: SecretRef
     """The key of the signature, by reference: `env:NAME`."""
-    events: tuple[str, ...] = ("request.*", "grant.*", "breakglass.*")
+    events: tuple[str, ...] = ("request.*", "grant.*", "claim.*", "standing.*", "breakglass.*")
     """Which event types, as exact names or `noun.*`."""
 
     @model_validator(mode="after")
