@@ -142,6 +142,7 @@ def test_open_routes_are_these_and_no_others() -> None:
         "GET /ledger/tile/{path:path}",
         "POST /channels/slack/interactions",  # refused unless Slack signed it: tests/channels
         "POST /channels/slack/commands",
+        "POST /channels/teams/messages",  # refused without a token of the Bot Framework
     }
 
 

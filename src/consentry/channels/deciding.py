@@ -148,6 +148,17 @@ class Desk:
         await self._gate.store.write(lambda tx: _keep(tx, user, press, offer, request))
         return offer
 
+    async def look(self, user: ChatUser, press: Press) -> tuple[Card, str | None]:
+        """The card of a message as it stands, and why this user may not vote on it; `None` where they may.
+
+        Raises `NotLinked`, `UnknownMessage`.
+        """
+        linked = await self.who(user)
+        request_id = await self._gate.store.read(lambda tx: _request_of(tx, user.channel, press))
+        request = await self._gate.request(request_id)
+        obstacle = await self._gate.why_not(linked.person.id, request)
+        return await self.card(request), None if obstacle is None else obstacle.text
+
     async def cast(self, user: ChatUser, offer_id: str, reason: str | None) -> Request:
         """The vote that somebody confirmed. Raises what `Gate.vote` raises, `NotLinked`, `StaleView` and `TooSoon`."""
         kept = await self._gate.store.read(lambda tx: _kept(tx, user, offer_id))

@@ -227,6 +227,11 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     if slack is not None:
         named = {"signing_secret": slack.signing_secret, "bot_token": slack.bot_token, "app_token": slack.app_token}
         secrets += [(f"channels.slack.{name}", one) for name, one in named.items() if one is not None]
+    teams, webhook = settings.channels.teams, settings.channels.teams_webhook
+    if teams is not None:
+        secrets.append(("channels.teams.app_password", teams.app_password))
+    if webhook is not None:
+        secrets.append(("channels.teams_webhook.url", webhook.url))
     for name, secret in secrets:
         try:
             secret.reveal()
@@ -253,6 +258,14 @@ def _probes(settings: Settings) -> Iterator[tuple[str, Callable[[], Coroutine[No
             return f": {await check_slack(slack)}"
 
         yield "slack", ask_slack
+    teams = settings.channels.teams
+    if teams is not None:
+        from consentry.server.channels_teams import check_teams
+
+        async def ask_teams() -> str:
+            return f": {await check_teams(teams)}"
+
+        yield "teams", ask_teams
     if email is not None:
 
         async def ask_email() -> str:

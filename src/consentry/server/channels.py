@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from consentry.channels.slack.config import SlackConfig
     from consentry.channels.slack.receive import Receiver
     from consentry.consent.gate import Gate
+    from consentry.server.channels_teams import Teams
     from consentry.server.metrics import Metrics
     from consentry.server.reviewer_sources import Follower
     from consentry.server.secrets import SecretRef
-    from consentry.server.settings import EmailSettings, Settings, SlackSettings
+    from consentry.server.settings import ChannelSettings, EmailSettings, Settings, SlackSettings
 
 Run = Callable[[], Awaitable[None]]
 PAUSE_S = 5.0
@@ -43,6 +44,7 @@ class Channels:
     """What is switched on. `run` goes on until it is cancelled."""
 
     slack: Slack | None = None
+    teams: Teams | None = None
     parts: tuple[Run, ...] = ()
 
     async def run(self) -> None:
@@ -65,7 +67,8 @@ async def _running(part: Run) -> None:
 
 def targets(settings: Settings) -> tuple[str, ...]:
     """The names under which the gate tells channels what happens."""
-    named = (("slack", settings.channels.slack), ("email", settings.channels.email))
+    on = settings.channels
+    named = (("slack", on.slack), ("teams", on.teams), ("teams_webhook", on.teams_webhook), ("email", on.email))
     return tuple(target_of(name) for name, one in named if one is not None)
 
 
@@ -80,7 +83,29 @@ def open_channels(settings: Settings, gate: Gate, metrics: Metrics, origin: str)
         parts.append(run)
     if email is not None:
         parts.append(_email(email, gate, origin, mask).run)
-    return Channels(opened, tuple(parts))
+    teams, told = _teams(settings.channels, gate, metrics, origin, mask)
+    return Channels(opened, teams, (*parts, *told))
+
+
+def _teams(
+    settings: ChannelSettings, gate: Gate, metrics: Metrics, origin: str, mask: ChatMask
+) -> tuple[Teams | None, list[Run]]:
+    """The Teams channel, and what runs for it and for its webhook."""
+    if settings.teams is None and settings.teams_webhook is None:
+        return None, []
+    from consentry.server.channels_teams import open_teams, open_webhook
+
+    opened, parts = None, []
+
+    def voted(verdict: str, channel: str) -> None:
+        metrics.count("consentry_votes_total", verdict=verdict, channel=channel)
+
+    if settings.teams is not None:
+        opened, run = open_teams(settings.teams, gate, origin, mask, voted)
+        parts.append(run)
+    if settings.teams_webhook is not None:
+        parts.append(open_webhook(settings.teams_webhook, gate, origin, mask).run)
+    return opened, parts
 
 
 def _followers(settings: Settings, gate: Gate) -> list[Follower]:

@@ -373,7 +373,7 @@ class TeamsSettings(Section):
     tenant: str
     """The directory (tenant) id whose people decide; nobody else's activities are taken."""
     channel: str | None = None
-    """Where requests are posted that no other setting has a place for: a channel's link, or its id `19:…@thread.tacv2`."""
+    """Where requests go that no other setting has a place for: a channel's link, or its id `19:…@thread.tacv2`."""
     resources: dict[str, str] = {}
     """Channels of resources, by name or pattern: `"vault/*" = "https://teams.microsoft.com/l/channel/…"`."""
     groups: dict[str, str] = {}

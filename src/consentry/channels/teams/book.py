@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from consentry.channels.rows import chat_users, insert_missing
 from consentry.channels.teams.config import TeamsConfig
@@ -12,6 +12,7 @@ from consentry.consent.roster import Directory
 from consentry.consent.rows import load_request
 from consentry.consent.states import RequestState
 from consentry.store import Store, Tx, tables
+from consentry.store.tx import Row
 
 CHANNEL = "teams"
 ANY = "*"
@@ -63,7 +64,7 @@ class Book:
 
         return await self._store.read(ask)
 
-    def _mine(self) -> tuple[object, ...]:
+    def _mine(self) -> tuple[ColumnElement[bool], ...]:
         return _P.channel == CHANNEL, _P.issuer == self._config.tenant
 
     def _known(self, tx: Tx, subject: str) -> tuple[str, str] | None:
@@ -72,7 +73,7 @@ class Book:
         return None if row is None else (str(row.address), str(row.service_url))
 
     def _keep(self, tx: Tx, subject: str, address: str, service_url: str) -> None:
-        values = {"address": address, "service_url": service_url, "at": tx.now_ms}
+        values: Row = {"address": address, "service_url": service_url, "at": tx.now_ms}
         key = {"channel": CHANNEL, "issuer": self._config.tenant, "subject": subject}
         if not insert_missing(tx, tables.channel_places, {**key, **values}):
             tx.execute(update(tables.channel_places).where(*self._mine(), _P.subject == subject).values(**values))

@@ -72,4 +72,6 @@ def place(text: str, name: str) -> Place:
             return Place(channel, team if GUID.fullmatch(team) else None)
     elif _THREAD.fullmatch(text):
         return Place(text)
-    raise ChannelMisconfigured(f"`{name}` must be a channel's link (*Get link to channel*) or its id, `19:…@thread.tacv2`")
+    raise ChannelMisconfigured(
+        f"`{name}` must be a channel's link (*Get link to channel*) or its id, `19:…@thread.tacv2`"
+    )

@@ -27,8 +27,11 @@ def endpoints() -> tuple[Endpoint, ...]:
         sessions,
         sign_in,
         slack,
+        teams,
         tokens,
     )
 
     parts = (actions, requests, grants, reviews, events, sessions, sign_in, tokens, people, groups, agents)
-    return tuple(row for part in (*parts, passkeys, policy, ledger, scan, health, slack) for row in part.ENDPOINTS)
+    return tuple(
+        row for part in (*parts, passkeys, policy, ledger, scan, health, slack, teams) for row in part.ENDPOINTS
+    )
