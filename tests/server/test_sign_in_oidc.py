@@ -17,7 +17,9 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from consentry.identity.errors import UnknownPerson
 from consentry.server.guard import COOKIE
+from consentry.server.run import sign_in_link
 from consentry.server.settings import Settings
 from consentry.server.sign_in_cookies import flow_cookie, hint_cookie
 from consentry.server.signing_in import look_at_issuers
@@ -692,6 +694,17 @@ async def test_a_vote_says_who_made_the_link_of_its_session(site) -> None:
         assert answer.status_code == 200, answer.text
         (vote,) = await place.entries("request.vote")
         assert (vote["person"], vote["by"]) == (made["person"], admin.id)
+
+
+async def test_who_starts_the_server_signs_somebody_in_when_their_provider_is_down(site) -> None:
+    async with site(userinfo=True) as place:
+        assert (await place.browser().sign_in()).status_code == 200
+        link = await sign_in_link(place.world.services, "ada@example.org")
+        signed = await place.world.post("/v1/sessions", None, {"token": link.token}, status=201)
+        assert signed["person"] == place.ada
+        assert "by" not in (await place.entries("person.invited"))[-1]
+        with pytest.raises(UnknownPerson):  # nobody is made by that
+            await sign_in_link(place.world.services, "nobody@example.org")
 
 
 def test_under_https_the_cookies_are_bound_to_the_host_and_secure() -> None:
