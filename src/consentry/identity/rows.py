@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 import orjson
@@ -38,6 +39,16 @@ def canonical_person(tx: Tx, person_id: str) -> Person:
             return person
         person = load_person(tx, person.merged_into)
     raise UnknownPerson("this person's merges lead nowhere")
+
+
+def canonical_persons(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
+    """`canonical_person` for many: one statement for each thousand, and one more for each who was merged."""
+    wanted, found = list(ids), dict[str, Person]()
+    for start in range(0, len(wanted), 1_000):
+        query = select(tables.persons).where(_P.id.in_(wanted[start : start + 1_000]))
+        for row in tx.execute(query).all():
+            found[row.id] = person_of(row) if row.merged_into is None else canonical_person(tx, row.id)
+    return found
 
 
 def find_person(tx: Tx, key: str) -> Person | None:

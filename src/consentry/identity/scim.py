@@ -140,9 +140,8 @@ class Scim:
 
 
 def _patched(before: R, patch: PatchOp[R]) -> R:
-    after = before.model_copy(deep=True)
-    patch.patch(after, POLICY)
-    return after
+    patch.patch(before, POLICY)  # which was read for this, and is nobody else's
+    return before
 
 
 def _equality(wanted: ScimFilter[User] | ScimFilter[Group]) -> tuple[str, str] | None:

@@ -13,9 +13,9 @@ from consentry.actions import new_id
 from consentry.identity import groups, rows
 from consentry.identity.model import ADMINISTRATORS, AUDITORS
 from consentry.identity.rows import AnyRow
-from consentry.identity.scim_errors import ScimConflict, ScimRefused, ScimUnknown
+from consentry.identity.scim_errors import ScimConflict, ScimRefused
 from consentry.identity.scim_models import Group, Member, User
-from consentry.identity.scim_rows import CAUSE, load_group, load_user, members_of
+from consentry.identity.scim_rows import CAUSE, load_group, members_of, users_among
 from consentry.identity.scim_users import meta
 from consentry.store import Tx, tables
 from consentry.store.record import record
@@ -116,15 +116,12 @@ def _require_free(tx: Tx, name: str) -> None:
 
 def _wanted(tx: Tx, group: Group) -> frozenset[str]:
     """The persons that a group is to have. Raises `ScimRefused`."""
-    found = set()
-    for member in group.members or ():
-        if member.type not in (None, "User") or not member.value:
-            raise ScimRefused("`members` must be users, by their id: groups in groups are not kept")
-        try:
-            found.add(rows.canonical_person(tx, load_user(tx, member.value).id).id)
-        except ScimUnknown:
-            raise ScimRefused("`members` names a user that does not exist") from None
-    return frozenset(found)
+    named = {member.value or "" for member in group.members or ()}
+    if any(member.type not in (None, "User") for member in group.members or ()) or "" in named:
+        raise ScimRefused("`members` must be users, by their id: groups in groups are not kept")
+    if named - users_among(tx, sorted(named)):
+        raise ScimRefused("`members` names a user that does not exist")
+    return frozenset(person.id for person in rows.canonical_persons(tx, sorted(named)).values())
 
 
 def _fill(tx: Tx, name: str, wanted: Collection[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from consentry.identity.rows import AnyRow
@@ -51,6 +53,15 @@ def load_group(tx: Tx, group_id: str) -> AnyRow:
     if row is None:
         raise ScimUnknown("there is no such group")
     return row
+
+
+def users_among(tx: Tx, ids: Sequence[str]) -> frozenset[str]:
+    """Those of some ids that are users."""
+    found: set[str] = set()
+    for start in range(0, len(ids), 1_000):
+        query = select(_U.id).where(_U.id.in_(ids[start : start + 1_000]), _U.deleted_at.is_(None))
+        found.update(row.id for row in tx.execute(query))
+    return frozenset(found)
 
 
 def groups_of(tx: Tx, persons: list[str]) -> dict[str, list[AnyRow]]:

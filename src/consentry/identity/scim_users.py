@@ -101,8 +101,8 @@ def delete(tx: Tx, user_id: str) -> None:
 
 
 def read(tx: Tx, found: Sequence[AnyRow], base: str) -> list[User]:
-    """Rows as users; three statements, however many."""
-    persons = {row.id: rows.canonical_person(tx, row.id) for row in found}
+    """Rows as users; a few statements, however many."""
+    persons = rows.canonical_persons(tx, [row.id for row in found])
     memberships = groups_of(tx, [person.id for person in persons.values()])
     return [_user(row, persons[row.id], memberships.get(persons[row.id].id, ()), base) for row in found]
 
