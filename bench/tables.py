@@ -3,8 +3,8 @@
     python bench/tables.py [--rows 400000] [--repeat 3] [--names] [--jsonl-mb 0]
 
 The Parquet table has 20 columns, 6 of them text: article numbers with five digits, statuses, product words, paths,
-short sentences and hyphened codes, all without findings. Speeds are in MB of Arrow data a second, medians of
-`--repeat`, one process, one thread. `--jsonl-mb` also sanitizes a JSON Lines file of that size, every line of which
+short sentences and hyphened codes, all without findings. Speeds are in MB of Arrow data a second of process
+time, medians of `--repeat`, one process, one thread; two workers are timed by the clock on the wall. `--jsonl-mb` also sanitizes a JSON Lines file of that size, every line of which
 changes, and reports the peak memory.
 """
 
@@ -66,13 +66,13 @@ def table(rows: int) -> pa.Table:
     return pa.table({**text, **numbers, **counts, **flags})
 
 
-def timed(work: Callable[[], object], repeat: int) -> float:
-    """The median seconds."""
+def timed(work: Callable[[], object], repeat: int, clock: Callable[[], float] = time.process_time) -> float:
+    """The median seconds: of this process, so that a busy machine counts for less, unless another clock is given."""
     out = []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start = clock()
         work()
-        out.append(time.perf_counter() - start)
+        out.append(clock() - start)
     return statistics.median(out)
 
 
@@ -98,14 +98,17 @@ def parquet(folder: Path, rows: int, repeat: int, names: bool) -> None:
     run(1)
     plain = timed(lambda: copy(source, folder / "copy.parquet"), repeat)
     one = timed(lambda: run(1), repeat)
-    two = timed(lambda: run(2), repeat)
+    waited = timed(lambda: run(1), repeat, time.perf_counter)
+    two = timed(lambda: run(2), repeat, time.perf_counter)
     equal = pq.read_table(folder / "out1.parquet").equals(data)
     print(
         f"{rows:,} rows, {megabytes:.0f} MB of Arrow data, names {'on' if names else 'off'}, values unchanged: {equal}"
     )
     print(f"{'plain pyarrow copy':24} {megabytes / plain:7.0f} MB/s")
     print(f"{'sanitize, 1 worker':24} {megabytes / one:7.0f} MB/s  {plain / one:5.2f} of the copy")
-    print(f"{'sanitize, 2 workers':24} {megabytes / two:7.0f} MB/s  {one / two:5.2f} x one")
+    print(
+        f"{'sanitize, 2 workers':24} {megabytes / two:7.0f} MB/s  {waited / two:5.2f} x one, by the clock on the wall"
+    )
 
 
 def json_lines(folder: Path, megabytes: int, names: bool) -> None:

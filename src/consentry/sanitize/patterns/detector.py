@@ -111,6 +111,8 @@ class PatternDetector:
         if pattern.lift:
             supported = self._supported(view, start, end, pattern, keys_at)
         if not supported and pattern.id in self._unlikely:
+            if pattern.check is None and pattern.score < self._floor:
+                return None
             alone = surroundings.alone(text, start, end) and not keys_at(view.span(start, end)[0])
             if not alone and max(pattern.score, pattern.confirmed) < self._floor:
                 return None

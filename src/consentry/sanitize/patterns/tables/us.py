@@ -112,7 +112,7 @@ PATTERNS: Final = (
             r"(?<![\w-])(?:[A-Z]{1,3}\d{3,14}[A-Z]{0,2}|\d{2,9}[A-Z]{1,3}\d{0,6}|[A-Z]\d[A-Z]\d[A-Z]"
             r"|[A-Z]\d{2,4}(?:[ -]\d{2,6}){2,4}|\d{2}[A-Z]{3}\d{5,6})(?![\w-])"
         ),
-        trigger=r"\b(?:[a-z]{1,3}\d{3}|\d{2,9}[a-z]|[a-z]\d[a-z]\d[a-z]\b|[a-z]\d{2,4}[ -]\d{2})",
+        trigger=r"(?:^|[^\w-])(?:[a-z]{1,3}\d{3}|\d{2,9}[a-z]|[a-z]\d[a-z]\d[a-z]\b|[a-z]\d{2,4}[ -]\d{2})",
         reach=16,
         ignore_case=True,
         score=0.1,
@@ -138,7 +138,7 @@ PATTERNS: Final = (
             r"(?<![\w-])[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d(-?)[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d\1"
             r"[AC-HJKMNP-RT-Y]{2}\d\d(?![\w-])"
         ),
-        trigger=r"\b[1-9][a-z][0-9a-z]\d-?[a-z][0-9a-z]\d-?[a-z]{2}\d\d\b",
+        trigger=r"(?:^|[^\w-])[1-9][a-z][0-9a-z]\d-?[a-z][0-9a-z]\d-?[a-z]{2}\d\d\b",
         reach=16,
         ignore_case=True,
         score=0.6,
