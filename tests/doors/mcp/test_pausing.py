@@ -90,16 +90,17 @@ async def test_c6_a_pending_result_and_the_wait_tool(gateway, mode):
     assert gateway.ran == ["erase orders"]
 
 
-async def test_an_identical_repeat_attaches_and_runs_once(gateway):
-    async with gateway.client("auto") as one, gateway.client("legacy") as other:
+async def test_an_identical_repeat_attaches_and_runs_once(start, shop):
+    shop = {**shop, "mcp": {**shop["mcp"], "hold": "60s"}}
+    async with start({"shop": shop}) as gateway, gateway.client("auto") as one, gateway.client("legacy") as other:
         calls = [asyncio.create_task(client.call_tool("erase", {"table": "orders"})) for client in (one, other, one)]
         await gateway.asked()
         while len((await gateway.asked()).action_ids) < 3:
             await asyncio.sleep(0.01)
         await gateway.vote()
         results = await asyncio.gather(*calls)
-    assert {result.content[0].text for result in results} == {"erased orders"}
-    assert gateway.ran == ["erase orders"]
+        assert {result.content[0].text for result in results} == {"erased orders"}
+        assert gateway.ran == ["erase orders"]
 
 
 async def test_a_denial_is_a_result_with_the_reasons(gateway):
