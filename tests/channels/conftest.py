@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest_asyncio
 from consentry.actions import Action, Actor, Kind
 from consentry.channels import deciding
 from consentry.channels.slack.send import SlackSender
+from consentry.channels.teams.send import TeamsSender
 from consentry.consent.model import Ballot, BallotVerdict, Submission
 from consentry.policy.model import Facts
 from consentry.server.run import Options, serve
@@ -65,6 +66,7 @@ def load(path: Path) -> ModuleType:
 
 
 slack = load(HERE / "fakes" / "slack.py")
+teams = load(HERE / "fakes" / "teams.py")
 
 
 @dataclass
@@ -73,6 +75,15 @@ class Clock:
 
     def __call__(self) -> int:
         return self.ahead_ms
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Which chat people are linked to, and what it calls them."""
+
+    kind: str = "slack"
+    issuer: str = slack.TEAM
+    subject: Callable[[str], str] = str
 
 
 @dataclass
@@ -88,6 +99,7 @@ class House:
     tokens: dict[str, str] = field(default_factory=dict)
     agent: str = ""
     asked: int = 0
+    chat: Chat = field(default_factory=Chat)
 
     @property
     def gate(self):
@@ -104,7 +116,9 @@ class House:
 
     async def link(self, name: str, user: str) -> str:
         self.users[name] = user
-        made = await self.services.directory.link(None, self.people[name], "slack", slack.TEAM, user)
+        made = await self.services.directory.link(
+            None, self.people[name], self.chat.kind, self.chat.issuer, self.chat.subject(user)
+        )
         return made.id
 
     async def ask(self, operation: str = "shell.exec", resource: str = "host/a", arguments=None, **more) -> str:
@@ -163,8 +177,10 @@ class House:
 
 
 @asynccontextmanager
-async def running(folder: Path, fake, *, mode: str = "http", policy: str = POLICY, **channels) -> AsyncIterator[House]:
-    """A server on a free port with Slack switched on."""
+async def running(
+    folder: Path, fake, *, mode: str = "http", policy: str = POLICY, chat: Chat | None = None, **channels
+) -> AsyncIterator[House]:
+    """A server on a free port with Slack switched on, or another chat."""
     (folder / "policies").mkdir(parents=True, exist_ok=True)
     (folder / "policies" / "chat.cedar").write_text(policy)
     clock = Clock()
@@ -177,7 +193,7 @@ async def running(folder: Path, fake, *, mode: str = "http", policy: str = POLIC
             "server": {"port": 0},
             "log": {"level": "error", "format": "text"},
             "policy": {"dir": folder / "policies"},
-            "channels": {"slack": told, **channels},
+            "channels": {"slack": told, **channels} if chat is None else channels,
             "data_dir": folder / "data",
         }
     )
@@ -190,7 +206,7 @@ async def running(folder: Path, fake, *, mode: str = "http", policy: str = POLIC
     services = ready.result()
     try:
         async with httpx2.AsyncClient(base_url=services.origin, timeout=30, trust_env=False) as http:
-            house = House(services, http, clock, fake)
+            house = House(services, http, clock, fake, chat=chat or Chat())
             await populate(house)
             yield house
     finally:
@@ -215,7 +231,9 @@ def patch() -> pytest.MonkeyPatch:
     with pytest.MonkeyPatch.context() as patched:
         for name, constant in SECRETS.items():
             patched.setenv(name, getattr(slack, constant))
+        patched.setenv("TEST_TEAMS_PASSWORD", teams.PASSWORD)
         patched.setattr(SlackSender, "gap_ms", 0)
+        patched.setattr(TeamsSender, "gap_ms", 0)
         patched.setattr(deciding, "LEAST_MS", 0)
         yield patched
 
@@ -242,3 +260,23 @@ def start_house():
 @pytest.fixture(scope="session")
 def slack_module() -> ModuleType:
     return slack
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fake_teams(patch) -> AsyncIterator[object]:
+    one = await teams.FakeTeams().start()
+    yield one
+    await one.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def teams_house(fake_teams, tmp_path_factory) -> AsyncIterator[House]:
+    chat = Chat("teams", teams.TENANT, teams.who)
+    settings = fake_teams.settings()
+    async with running(tmp_path_factory.mktemp("teams"), fake_teams, chat=chat, teams=settings) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def teams_module() -> ModuleType:
+    return teams
