@@ -47,6 +47,7 @@ from consentry.consent.setup import ensure_policies, ensure_started
 from consentry.consent.standing import StandingPattern
 from consentry.consent.states import RequestState
 from consentry.consent.waiting import Waiters
+from consentry.consent.words import check_text
 from consentry.errors import ConsentryError
 from consentry.ledger.keeper import FileKeeper
 from consentry.policy.cedar import PolicySet
@@ -200,6 +201,7 @@ class Gate:
     async def settle(self, claim_id: str, by: Actor, status: OutcomeStatus, summary: str | None = None) -> Claim:
         """Say what really happened. Raises `UnknownAction`, `AlreadySettled`."""
         await self._journal.drained(claim_id)
+        check_text(summary=summary)
         return await self._do(lambda tx: claiming.settle(tx, claim_id, by, status, summary))
 
     async def settle_all(self, settlements: Sequence[Settlement]) -> tuple[ConsentryError | None, ...]:
@@ -212,21 +214,25 @@ class Gate:
 
     async def withdraw(self, request_id: str, by: Actor, reason: str | None = None) -> Request:
         """Take a request back. Raises `UnknownRequest`, `NotAllowed`, `AlreadyDecided`, `Expired`."""
+        check_text(reason=reason)
         return await self._do(lambda tx: voting.withdraw(tx, self._core, request_id, by, reason))
 
     async def break_glass(self, submission: Submission, voter: Voter, reason: str) -> Decision:
         """A person acts now, without consent, and answers for it. Raises `GlassHolds`, `ReasonRequired`, …"""
+        check_text(reason=reason)
         prepared = submitting.prepare(self._core, submission, self.store.clock_ms())
         return await self._do(lambda tx: lasting.break_glass(tx, self._core, prepared, voter, reason))
 
     async def close_post_review(self, review_id: str, voter: Voter, note: str) -> PostReview:
         """Somebody else closes the review that break-glass left open. Raises `UnknownReview`, `NotEligible`."""
+        check_text(note=note)
         return await self._do(lambda tx: lasting.close_post_review(tx, self._core, review_id, voter, note))
 
     async def create_standing(
         self, pattern: StandingPattern, voter: Voter, *, uses: int, expires_ms: int, reason: str
     ) -> Grant:
         """Consent beforehand to a bounded family of actions. Raises `InvalidPattern`, `NotEligible`."""
+        check_text(resource=pattern.resource, reason=reason)
         return await self._do(
             lambda tx: lasting.create_standing(
                 tx, self._core, pattern, voter, uses=uses, expires_ms=expires_ms, reason=reason
@@ -239,6 +245,7 @@ class Gate:
 
     async def revoke_grant(self, grant_id: str, voter: Voter, reason: str | None = None) -> Grant:
         """Take a grant back, at once. Raises `UnknownGrant`, `NotAllowed`."""
+        check_text(reason=reason)
         return await self._do(lambda tx: lasting.revoke(tx, self._core, grant_id, voter, reason))
 
     async def delegate(self, voter: Voter, to_person: str, starts_at_ms: int, ends_at_ms: int) -> Delegation:
@@ -258,6 +265,7 @@ class Gate:
 
     async def erase(self, action_id: str, voter: Voter, reason: str) -> int:
         """Erase the values behind a finished action's commitments; how many. Raises `NotAllowed`, `UnknownAction`."""
+        check_text(reason=reason)
         await self._publisher.publish()
         return await self._do(lambda tx: erasing.erase(tx, self._core, action_id, voter, reason))
 

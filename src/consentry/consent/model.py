@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from consentry.actions import Action
 from consentry.consent.states import ClaimState, GrantState, RequestState
+from consentry.consent.words import check_text
 from consentry.ledger.passkey import Assertion
 from consentry.policy.model import Assurance, Facts, Obligations, Reason, Verdict
 
@@ -73,6 +74,10 @@ class Ballot:
     shown_digest: str
     reason: str | None = None
     signed: Signed | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `UnfitText`."""
+        check_text(shown_digest=self.shown_digest, reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,10 @@ class RequestQuery:
     before_id: str | None = None
     limit: int = 50
 
+    def __post_init__(self) -> None:
+        """Raises `UnfitText`."""
+        check_text(resource=self.resource, operation=self.operation, before_id=self.before_id)
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
@@ -211,6 +220,10 @@ class HistoryQuery:
     until_ms: int | None = None
     before_id: str | None = None
     limit: int = 50
+
+    def __post_init__(self) -> None:
+        """Raises `UnfitText`."""
+        check_text(resource=self.resource, operation=self.operation, actor=self.actor, before_id=self.before_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +242,10 @@ class Submission:
     session: str | None = None
     door: str | None = None
     refusal: Reason | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `UnfitText`. Arguments, operands and context are kept as canonical JSON, which holds every text."""
+        check_text(resource=self.action.resource, reason=self.reason, idempotency_key=self.idempotency_key)
 
 
 @dataclass(frozen=True, slots=True)

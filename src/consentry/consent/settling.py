@@ -16,8 +16,9 @@ from consentry.consent.claiming import record_settled
 from consentry.consent.errors import AlreadySettled, UnknownAction
 from consentry.consent.model import OutcomeStatus
 from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, after
+from consentry.consent.words import check_text
 from consentry.errors import ConsentryError
-from consentry.store import Row, Tx, tables
+from consentry.store import Row, Tx, UnfitText, tables
 
 _C, _A = tables.claims.c, tables.actions.c
 _FIND = (
@@ -70,6 +71,10 @@ def settle_all(tx: Tx, settlements: Sequence[Settlement]) -> tuple[ConsentryErro
 
 
 def _problem(row: Found[object] | None, one: Settlement, done: set[str]) -> ConsentryError | None:
+    try:
+        check_text(summary=one.summary)
+    except UnfitText as error:
+        return error
     if row is None or not _is_by(bytes(row.canonical), one.by):
         return UnknownAction(f"there is no claim `{one.claim_id[:40]}` of yours")
     if ClaimState(row.state) in _FINAL or one.claim_id in done:

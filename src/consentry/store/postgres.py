@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from consentry.store import tables
 from consentry.store.migrate import is_current, upgrade
-from consentry.store.store import Listener, News, Operation, StoreUnavailable
+from consentry.store.store import Listener, News, Operation, StoreUnavailable, UnfitText
 from consentry.store.tx import NeedsExclusive, Tx, Versions
 
 T = TypeVar("T")
@@ -187,15 +187,20 @@ def _migrate(connection: Connection) -> None:
         upgrade(connection)
 
 
+_NOT_IN_REPERTOIRE = "22021"
+
+
 def _is_conflict(error: DBAPIError) -> bool:
     """Whether another transaction was in the way, so that the same operation may succeed now."""
     state = getattr(error.orig, "sqlstate", None)
     return isinstance(error, IntegrityError) or state in ("40001", "40P01")
 
 
-def _unavailable(error: BaseException) -> StoreUnavailable:
+def _unavailable(error: BaseException) -> StoreUnavailable | UnfitText:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     name = getattr(cause, "sqlstate", None) or type(cause).__name__
+    if name == _NOT_IN_REPERTOIRE:
+        return UnfitText("a text holds the character NUL, which cannot be kept: leave it out")
     return StoreUnavailable(
         f"the database refused the transaction (`{name}`): nothing was done; see `consentry doctor`"
     )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from consentry.errors import Unavailable
+from consentry.errors import InvalidInput, Unavailable
 from consentry.store.tx import Tx
 
 T = TypeVar("T")
@@ -31,6 +31,12 @@ class StoreUnavailable(Unavailable):
     """The database does not answer, is full, or lost the transaction; nothing was done."""
 
     code = "store_unavailable"
+
+
+class UnfitText(InvalidInput):
+    """A text that no text column holds; nothing was done."""
+
+    code = "unfit_text"
 
 
 class Store(Protocol):
