@@ -152,7 +152,7 @@ class Head:
         """The media type of the body, without parameters."""
         return media_type(self.header("content-type"))
 
-    @property
+    @cached_property
     def is_websocket(self) -> bool:
         return (self.header("upgrade") or "").lower() == "websocket"
 
