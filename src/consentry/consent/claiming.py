@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import case, select, update
+from sqlalchemy import bindparam, case, select, update
 
 from consentry.actions import Action, Actor, Json, Operand, new_id
 from consentry.consent.core import Core, Refusal, end_grant, expire_request, wake_grant, why_void
@@ -112,10 +112,17 @@ def new_claim(
     return taken
 
 
+_CLAIM = select(tables.claims).where(tables.claims.c.id == bindparam("claim")).with_for_update()
+_SETTLE = (
+    update(tables.claims)
+    .where(tables.claims.c.id == bindparam("claim"))
+    .values(state=bindparam("ended"), settled_at=bindparam("at"), summary=bindparam("said"))
+)
+
+
 def settle(tx: Tx, claim_id: str, by: Actor, status: OutcomeStatus, summary: str | None) -> Claim:
     """The operation behind `Gate.settle`. The one who claimed may report late; a final outcome stays."""
-    claims = tables.claims.c
-    row = tx.execute(select(tables.claims).where(claims.id == claim_id).with_for_update()).one_or_none()
+    row = tx.execute(_CLAIM, {"claim": claim_id}).one_or_none()
     if row is None or load_action(tx, row.action_id).actor != by:
         raise UnknownAction(f"there is no claim `{claim_id[:40]}` of yours")
     state = ClaimState(row.state)
@@ -123,11 +130,7 @@ def settle(tx: Tx, claim_id: str, by: Actor, status: OutcomeStatus, summary: str
         raise AlreadySettled("the outcome of this claim was reported before")
     event = ClaimEvent.SUCCESS if status is OutcomeStatus.SUCCEEDED else ClaimEvent.FAILURE
     ended = after(CLAIM, state, event)
-    tx.execute(
-        update(tables.claims)
-        .where(claims.id == claim_id)
-        .values(state=ended.value, settled_at=tx.now_ms, summary=summary)
-    )
+    tx.execute(_SETTLE, {"claim": claim_id, "ended": ended.value, "at": tx.now_ms, "said": summary})
     record_settled(tx, claim_id, row.action_id, ended, summary)
     wake_grant(tx, row.grant_id)
     return Claim(claim_id, row.action_id, row.grant_id, ended, row.claimed_at, row.lease_until, tx.now_ms, summary)
@@ -143,20 +146,17 @@ def record_settled(tx: Tx, claim_id: str, action_id: str, state: ClaimState, sum
     )
 
 
+_G = tables.grants.c
+_TAKE = (
+    update(tables.grants)
+    .where(_G.id == bindparam("grant"), _G.state == "open", _G.uses_left > 0, _G.expires_at > bindparam("now"))
+    .values(uses_left=_G.uses_left - 1, state=case((_G.uses_left == 1, "claimed"), else_=_G.state))
+)
+
+
 def _take(tx: Tx, grant_id: str) -> bool:
     """Compare and swap: one use of an open grant, for exactly one of all who try (invariant 2)."""
-    grants = tables.grants.c
-    changed = tx.execute(
-        update(tables.grants)
-        .where(
-            grants.id == grant_id,
-            grants.state == "open",
-            grants.uses_left > 0,
-            grants.expires_at > tx.now_ms,
-        )
-        .values(uses_left=grants.uses_left - 1, state=case((grants.uses_left == 1, "claimed"), else_=grants.state))
-    )
-    return changed.rowcount == 1
+    return tx.execute(_TAKE, {"grant": grant_id, "now": tx.now_ms}).rowcount == 1
 
 
 def _refuse(tx: Tx, core: Core, decision: Decision) -> Refusal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from consentry.actions import Action
 from consentry.consent.eligibility import authors_of, fallen, stage_satisfied, supports
@@ -123,8 +123,11 @@ def wake_all(tx: Tx, request_id: str) -> None:
         tx.wake(str(action_id))
 
 
+_ACTIONS_OF_GRANT = select(tables.actions.c.id).where(tables.actions.c.grant_id == bindparam("grant"))
+
+
 def wake_grant(tx: Tx, grant_id: str) -> None:
-    for action_id in tx.execute(select(tables.actions.c.id).where(tables.actions.c.grant_id == grant_id)).scalars():
+    for action_id in tx.execute(_ACTIONS_OF_GRANT, {"grant": grant_id}).scalars():
         tx.wake(str(action_id))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias, cast
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, or_, select
 
 from consentry.actions import Action, Actor, Json
 from consentry.consent.errors import UnknownAction, UnknownGrant, UnknownRequest
@@ -70,10 +70,16 @@ DECISION = (
 )
 """One row an action, with its request, its grant and the claim that used it."""
 
+# Statements of every call are made once: making one takes longer than running it.
+_DECISION_OF = DECISION.where(_A.id == bindparam("action"))
+_CANONICAL_OF = select(_A.canonical).where(_A.id == bindparam("action"))
+_GRANT_OF = select(tables.grants).where(_G.id == bindparam("grant"))
+_GRANT_LOCKED = _GRANT_OF.with_for_update()
+
 
 def load_decision(tx: Tx, action_id: str) -> Decision:
     """Raises `UnknownAction`."""
-    row = tx.execute(DECISION.where(_A.id == action_id)).one_or_none()
+    row = tx.execute(_DECISION_OF, {"action": action_id}).one_or_none()
     if row is None:
         raise UnknownAction(f"there is no action `{action_id[:40]}`")
     decision = decision_of(row, tx.now_ms)
@@ -197,7 +203,7 @@ def load_actor(tx: Tx, action_id: str) -> Actor:
 
 def load_action(tx: Tx, action_id: str) -> Action:
     """Raises `UnknownAction`."""
-    data = tx.execute(select(_A.canonical).where(_A.id == action_id)).scalar_one_or_none()
+    data = tx.execute(_CANONICAL_OF, {"action": action_id}).scalar_one_or_none()
     if data is None:
         raise UnknownAction(f"there is no action `{action_id[:40]}`")
     return Action.from_canonical(cast(bytes, data))
@@ -282,8 +288,7 @@ def _request(row: AnyRow, votes: tuple[Vote, ...], joined: tuple[str, ...], now_
 
 def load_grant(tx: Tx, grant_id: str, *, lock: bool = False) -> Grant:
     """Raises `UnknownGrant`."""
-    query = select(tables.grants).where(_G.id == grant_id)
-    row = tx.execute(query.with_for_update() if lock else query).one_or_none()
+    row = tx.execute(_GRANT_LOCKED if lock else _GRANT_OF, {"grant": grant_id}).one_or_none()
     if row is None:
         raise UnknownGrant(f"there is no grant `{grant_id[:40]}`")
     return grant_of(row, tx.now_ms)
