@@ -3,9 +3,9 @@
     python bench/tables.py [--rows 400000] [--repeat 3] [--names] [--jsonl-mb 0]
 
 The Parquet table has 20 columns, 6 of them text: article numbers with five digits, statuses, product words, paths,
-short sentences and hyphened codes, all without findings. Speeds are in MB of Arrow data a second of process
-time, medians of `--repeat`, one process, one thread; two workers are timed by the clock on the wall. `--jsonl-mb` also sanitizes a JSON Lines file of that size, every line of which
-changes, and reports the peak memory.
+short sentences and hyphened codes, all without findings. Speeds are in MB of Arrow data a second of process time,
+medians of `--repeat`, one process, one thread; two workers are timed by the clock on the wall. `--jsonl-mb` also
+sanitizes a JSON Lines file of that size, every line of which changes, and reports the peak memory.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -148,3 +150,39 @@ def test_patterns_compiled_once_are_read_back(tmp_path: Path) -> None:
 def test_without_the_wheel_patterns_are_found_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "find_spec", lambda name: None)
     assert isinstance(matching.matcher(tables.ALL, None), matching.PlainMatcher)
+
+
+def digits_of(parsed: Iterable[tuple[Any, Any]]) -> int:
+    """How many digits at least a match of a parsed expression holds."""
+    count = 0
+    for kind, about in parsed:
+        name = str(kind)
+        if name == "LITERAL":
+            count += 48 <= about <= 57
+        elif name == "IN":
+            count += all(
+                str(part) == "CATEGORY_DIGIT"
+                if str(one) == "CATEGORY"
+                else min(part_of(part)) >= 48 <= 57 >= max(part_of(part))
+                for one, part in about
+            )
+        elif name == "BRANCH":
+            count += min(digits_of(one) for one in about[1])
+        elif name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            count += about[0] * digits_of(about[2])
+        elif name == "SUBPATTERN":
+            count += digits_of(about[3])
+    return count
+
+
+def part_of(part: Any) -> tuple[int, ...]:
+    return part if isinstance(part, tuple) else (part,)
+
+
+@pytest.mark.parametrize("row", [row for row in tables.ALL if row.dense], ids=lambda row: row.id)
+def test_dense_patterns_hold_the_digits_that_they_are_looked_for_by(row: Pattern) -> None:
+    trigger = row.regex if row.trigger is None else row.trigger
+    assert isinstance(trigger, str)
+    parsed = _parser.parse(trigger)
+    assert digits_of(parsed) >= 6
+    assert parsed.getwidth()[1] <= 24

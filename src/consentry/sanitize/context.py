@@ -16,6 +16,7 @@ AFTER = 28
 """Characters before and after a match in which a word counts."""
 
 _WORD = re.compile(r"[^\W_]+")
+_END = re.compile(r"[^\W_]*\Z")
 _LAST = re.compile(r"(?<!\w)([^\W\d_]+)\.?\Z")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
@@ -32,6 +33,8 @@ def near(text: str, start: int, end: int) -> frozenset[str]:
     cut = after.find(SEPARATOR)
     if cut >= 0:
         after = after[:cut]
+    elif len(after) == AFTER and text[end + AFTER : end + AFTER + 1].isalnum():
+        after = _drop_last_part(after)
     return words(f"{before} {after}")
 
 
@@ -60,10 +63,19 @@ def _drop_first_part(before: str) -> str:
     return before[found.end() :] if found else before
 
 
+def _drop_last_part(after: str) -> str:
+    return after[: _END.search(after).start()]  # type: ignore[union-attr]
+
+
 @lru_cache(maxsize=1024)
 def words(passage: str) -> frozenset[str]:
     """The lower-cased words of a passage."""
     return frozenset(_WORD.findall(passage.lower()))
+
+
+def vocabulary(text: str) -> frozenset[str]:
+    """All words that `near` could give back anywhere in the text."""
+    return frozenset(_WORD.findall(text.lower()))
 
 
 @lru_cache(maxsize=4096)

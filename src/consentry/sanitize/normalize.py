@@ -46,13 +46,14 @@ class _Piece(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class View:
     """One way to read a text. `span` leads back to the original, by pieces or by the place of each character; without
-    either the offsets are the same."""
+    either the offsets are the same. `words`, where known, are all the words in it."""
 
     text: str
     pieces: tuple[_Piece, ...] = ()
     outer: View | None = None
     starts: tuple[int, ...] = field(default=())
     origins: npt.NDArray[np.intp] | None = field(default=None, compare=False)
+    words: frozenset[str] | None = None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the original that `start … end` of the view stands for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from consentry.errors import ConsentryError
+from consentry.sanitize.files import parquet
 from consentry.sanitize.files.problems import FileUnreadable, OutputInUse
 from consentry.sanitize.files.run import Job, run_tree
 
@@ -144,3 +145,30 @@ def test_a_failing_detector_fails_the_file(tmp_path: Path, job: Callable[..., Jo
         )
     assert "lovelace" not in str(caught.value)
     assert not (tmp_path / "b.txt").exists()
+
+
+class Short:
+    """A reader that ends before the rows that the footer promises, as some do where columns differ in length."""
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self.metadata, self.num_row_groups, self._file = file.metadata, file.num_row_groups, file
+
+    def iter_batches(self, size: int, groups: list[int]) -> Iterator[pa.RecordBatch]:
+        for batch in self._file.iter_batches(size, groups):
+            yield batch.slice(0, batch.num_rows - 1)
+
+
+def test_f1_rows_that_the_reader_leaves_out_are_not_lost_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(TABLE, path, row_group_size=500)
+    with pytest.raises(FileUnreadable, match="row group 0: 499 of 500 rows"):
+        list(parquet.batches(Short(pq.ParquetFile(path)), path))  # type: ignore[arg-type]
+
+
+def test_a_file_whose_columns_differ_in_length_is_refused(tmp_path: Path, run: Run) -> None:
+    path = Path(__file__).parents[4] / "shared/bench/pipeline/parquet-testing/bad_data/ARROW-GH-41317.parquet"
+    if not path.exists():
+        pytest.skip("the benchmark data (shared/bench/pipeline) is not on this machine")
+    with pytest.raises(FileUnreadable, match="row group 0"):
+        run(path, tmp_path / "b.parquet")
+    assert not (tmp_path / "b.parquet").exists()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from consentry.errors import InvalidInput
 from consentry.sanitize import secrets
-from consentry.sanitize.detector import NO_CONTEXT, Detector
+from consentry.sanitize.detector import NO_CONTEXT, Context, Detector
 from consentry.sanitize.secrets.scanner import SecretDetector
 from consentry.sanitize.secrets.search import PlainSearch
 
@@ -138,3 +138,12 @@ def test_e9_long_lines_as_they_are_written_are_read():
     query = "&".join(f"key{n}={n:032x}" for n in range(100))
     lines = "\n".join(f"GET https://example.org/?{query}&password=Tr0ub4dor{n}x" for n in range(20))
     assert secrets.detector().scan(lines, NO_CONTEXT)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(MARKS) | st.text(max_size=6), max_size=8).map("".join), max_size=6))
+def test_many_texts_are_read_as_each_alone(texts):
+    contexts = [Context("password" if at % 2 else "note", (), True) for at in range(len(texts))]
+    with contextlib.suppress(InvalidInput):
+        alone = [sorted(secrets.detector().scan(*one)) for one in zip(texts, contexts, strict=True)]
+        assert [sorted(found) for found in SecretDetector().scan_many(texts, contexts)] == alone

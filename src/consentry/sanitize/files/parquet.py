@@ -97,6 +97,8 @@ def write(out: BinaryIO, file: pq.ParquetFile, results: Iterable[Batches], clean
                     sizes[group] -= rows
                     group += sizes[group] <= 0
                     waiting, rows, held = [], 0, 0
+        if writer is not None and waiting:
+            writer.write_table(pa.Table.from_batches(waiting, writer.schema), row_group_size=max(1, rows))
         if writer is None:
             writer = _writer(out, clean_schema(file.schema_arrow, cleaner), file)
     finally:
@@ -121,10 +123,16 @@ def _other(codec: str) -> str:
 
 
 def _group(file: pq.ParquetFile, path: Path, group: int) -> Iterator[pa.RecordBatch]:
+    promised, seen = file.metadata.row_group(group).num_rows, 0
     with _reading(path, group):
         for batch in file.iter_batches(_BATCH_ROWS, [group]):
             batch.validate()
+            seen += batch.num_rows
             yield batch
+    if seen != promised and file.metadata.num_columns:
+        # Where columns are of different lengths, readers stop early, some of them without a word (Arrow GH-41317).
+        what = f"{seen} of {promised} rows can be read; the file is damaged"
+        raise broken(path, f"row group {group}", what)
 
 
 class _reading:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +28,7 @@ Rows = npt.NDArray[np.intp]
 _CAPITAL: Final = np.isin(np.arange(7), (SHAPE_INITIAL, SHAPE_UPPER, SHAPE_MIXED, SHAPE_SINGLE))
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Tokens `first…last` (inclusive) as one name, and how sure it is that they are no plain words."""
 
     first: int
@@ -153,7 +151,7 @@ def spans(tokens: Tokens, owner: Rows, model: Model, bias: float) -> list[Span]:
     chosen = np.exp(emissions[inside] - emissions[inside].max(1, keepdims=True))
     sure = 1.0 - chosen[:, 0] / chosen.sum(1)
     rows = where[inside] - features.WINDOW * (owner[np.searchsorted(slots, where[inside])] + 1)
-    names = [model.labels[label] for label in path[inside].tolist()]
+    names = list(map(model.labels.__getitem__, path[inside].tolist()))
     follows = np.diff(rows, prepend=-2) == 1
     follows[1:] &= owner[rows[1:]] == owner[rows[:-1]]
     return _grouped(rows.tolist(), names, sure.tolist(), follows.tolist())

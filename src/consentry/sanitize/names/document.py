@@ -8,8 +8,7 @@ linear.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -54,8 +53,7 @@ Known = dict[int, dict[tuple[int, ...], tuple[str, float]]]
 """Names by the hash of their first word, then by the hashes of all their tokens: label and belief."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A span of tokens, its label, the belief, and the reason in words."""
 
     first: int
@@ -83,7 +81,9 @@ def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], code: Mask, word
     """The tagger's names put right: parts of one name joined, names after a title whole, lower-case ones where nobody
     else is written so dropped, and words in program text (`code`, see `in_code`) too."""
     joined: list[Named] = []
-    for one in _cased(tokens, owner, [one for one in named if one.first < one.last or not code[one.first]]):
+    alone = code[[one.first for one in named]].tolist() if named else []
+    plain = [one for one, program in zip(named, alone, strict=True) if one.first < one.last or not program]
+    for one in _cased(tokens, owner, plain):
         before = joined[-1] if joined else None
         if before and _continues(tokens, owner, before, one):
             score = max(before.score, one.score)
@@ -136,12 +136,12 @@ def _titled(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabula
     at = {row: index for index, one in enumerate(named) for row in range(one.first, one.last + 1)}
     out: list[Named | None] = list(named)
     added: list[Named] = []
-    cells = list(zip(tokens.key.tolist(), tokens.shape.tolist(), tokens.gap.tolist(), owner.tolist(), strict=True))
     for row in titles:
+        cells = _cells(tokens, owner, row)
         first = row + 1
-        if first < len(cells) and cells[first][0] == words.dot and cells[first][2] == 0:
+        if len(cells) > 1 and cells[1][0] == words.dot and cells[1][2] == 0:
             first += 1
-        last = _run_of_names(cells, first, words)
+        last = row + _run_of_names(cells, first - row, words)
         if last < first or (first == row + 1 and row in at and named[at[row]].last >= last):
             continue
         touched = sorted({at[place] for place in range(row, last + 1) if place in at} - {at.get(row)})
@@ -157,6 +157,20 @@ def _titled(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabula
         added.append(Named(first, last, "PERSON", 0.9, "follows a title"))
     kept = [one for one in out if one is not None]
     return sorted([*kept, *_apart(added)], key=lambda one: one.first) if added else kept
+
+
+def _cells(tokens: Tokens, owner: Rows, row: int) -> list[tuple[int, int, int, int]]:
+    """Key, shape, gap and owner of the tokens from `row` on that can belong to the name after a title there."""
+    some = slice(row, row + _LONGEST_NAME + 3)
+    return list(
+        zip(
+            tokens.key[some].tolist(),
+            tokens.shape[some].tolist(),
+            tokens.gap[some].tolist(),
+            owner[some].tolist(),
+            strict=True,
+        )
+    )
 
 
 def _apart(named: Sequence[Named]) -> list[Named]:
@@ -194,16 +208,19 @@ def learn(known: dict[int, Known], tokens: Tokens, owner: Rows, named: Sequence[
     if not sure:
         return
     sure.sort(key=lambda one: one.label != "PERSON" or one.first == one.last)  # whole persons have the first word
-    solid, keys, owners = _solid(tokens).tolist(), tokens.key.tolist(), owner.tolist()
-    telling = _telling(tokens, np.unique([row for one in sure for row in range(one.first, one.last + 1)]), words)
-    for one in sure:
-        rows = [row for row in range(one.first, one.last + 1) if solid[row]]
+    places = np.flatnonzero(covered(tokens, sure))
+    keys = dict(zip(places.tolist(), tokens.key[places].tolist(), strict=True))
+    solid = frozenset(places[_solid(tokens)[places]].tolist())
+    telling = _telling(tokens, places, words)
+    owners = owner[[one.first for one in sure]].tolist()
+    for one, belongs in zip(sure, owners, strict=True):
+        rows = [row for row in range(one.first, one.last + 1) if row in solid]
         if not rows:
             continue
-        mine = known.setdefault(owners[one.first], {})
+        mine = known.setdefault(belongs, {})
         several = len(rows) > 1
         if several or (one.score >= SURE_ALONE and rows[0] in telling):
-            _learn(mine, tuple(keys[one.first : one.last + 1]), one.label, one.score)
+            _learn(mine, tuple(map(keys.__getitem__, range(one.first, one.last + 1))), one.label, one.score)
         if one.label == "PERSON" and several:
             for row in (rows[-1], rows[0]):
                 if row in telling:
@@ -214,6 +231,15 @@ def _learn(known: Known, keys: tuple[int, ...], label: str, score: float) -> Non
     rows = known.setdefault(keys[0], {})
     if keys not in rows:
         rows[keys] = (label, score)
+
+
+def covered(tokens: Tokens, named: Sequence[Named]) -> Mask:
+    """The tokens that belong to one of the names."""
+    steps = np.zeros(len(tokens) + 1, np.int32)
+    if named:
+        np.add.at(steps, [one.first for one in named], 1)
+        np.subtract.at(steps, [one.last + 1 for one in named], 1)
+    return np.cumsum(steps[:-1]) > 0
 
 
 def _solid(tokens: Tokens) -> Mask:
@@ -231,11 +257,13 @@ def _telling(tokens: Tokens, rows: Rows, words: Vocabulary) -> frozenset[int]:
 
 def agreed(tokens: Tokens, owner: Rows, known: dict[int, Known], named: Sequence[Named]) -> list[Named]:
     """With single words read as a place or an organisation made persons where they are part of a surer one."""
+    if not known or not named:
+        return list(named)
+    firsts = [one.first for one in named]
     out: list[Named] = []
-    for one in named:
+    for one, key, belongs in zip(named, tokens.key[firsts].tolist(), owner[firsts].tolist(), strict=True):
         if one.first == one.last and one.label in ("ORGANIZATION", "LOCATION"):
-            key = int(tokens.key[one.first])
-            label, score = known.get(int(owner[one.first]), {}).get(key, {}).get((key,), ("", 0.0))
+            label, score = known.get(belongs, {}).get(key, {}).get((key,), ("", 0.0))
             if label == "PERSON" and score > one.score:
                 one = Named(one.first, one.last, label, round(score * 0.95, 3), "is a name found elsewhere in the text")
         out.append(one)
@@ -253,21 +281,21 @@ def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask, c
     places = np.flatnonzero(features.contains(firsts, tokens.key) & ~covered & _NAMELIKE[tokens.shape])
     if not len(places):
         return
-    keys, owners, in_program = tokens.key.tolist(), owner.tolist(), code.tolist()
+    first_keys, owners, in_program = tokens.key[places].tolist(), owner[places].tolist(), code[places].tolist()
     free = (~covered).tobytes()
     taken = -1
-    for row in places.tolist():
-        names = known.get(owners[row], {}).get(keys[row], {}) if row > taken else {}
+    for row, key, belongs, program in zip(places.tolist(), first_keys, owners, in_program, strict=True):
+        names = known.get(belongs, {}).get(key, {}) if row > taken else {}
         for name in sorted(names, key=len, reverse=True) if len(names) > 1 else names:
             last = row + len(name) - 1
             if last > row and (
-                last >= len(keys)
-                or owners[last] != owners[row]
+                last >= len(tokens)
+                or owner[last] != belongs
                 or 0 in free[row : last + 1]
-                or tuple(keys[row : last + 1]) != name
+                or tuple(tokens.key[row : last + 1].tolist()) != name
             ):
                 continue
-            if last == row and in_program[row]:
+            if last == row and program:
                 continue
             label, score = names[name]
             yield Named(row, last, label, round(score * 0.95, 3), "is a name found elsewhere in the text")

@@ -21,6 +21,7 @@ UNSURE: Final = 0.8
 _SEPARATOR: Final = "\n\n\n"
 
 _NOTHING: Final = np.zeros(0, np.uint64)
+_made: Final = tuple.__new__
 
 Piece = tuple[int, tokens.Tokens, npt.NDArray[np.intp]]
 
@@ -88,7 +89,7 @@ class NameDetector:
             tagged.append((offset, replace(piece, prefix=_NOTHING), owner, named, code))
         for offset, piece, owner, named, code in tagged:
             agreed = document.agreed(piece, owner, known, named)
-            yield offset, piece, [*agreed, *document.again(piece, owner, known, _covered(piece, agreed), code)]
+            yield offset, piece, [*agreed, *document.again(piece, owner, known, document.covered(piece, agreed), code)]
 
 
 def _findings(offset: int, piece: tokens.Tokens, named: Sequence[document.Named]) -> list[Finding]:
@@ -96,17 +97,11 @@ def _findings(offset: int, piece: tokens.Tokens, named: Sequence[document.Named]
         return []
     starts = (piece.start[[one.first for one in named]] + offset).tolist()
     ends = (piece.end[[one.last for one in named]] + offset).tolist()
+    scores = np.maximum([one.score for one in named], 0.5).round(3).tolist()
     return [
-        Finding(one.label, start, end, round(max(one.score, 0.5), 3), NAME, one.reason)
-        for one, start, end in zip(named, starts, ends, strict=True)
+        _made(Finding, (one.label, start, end, score, NAME, one.reason, None))
+        for one, start, end, score in zip(named, starts, ends, scores, strict=True)
     ]
-
-
-def _covered(piece: tokens.Tokens, named: Sequence[document.Named]) -> decode.Mask:
-    mask = np.zeros(len(piece), bool)
-    for one in named:
-        mask[one.first : one.last + 1] = True
-    return mask
 
 
 def _groups(texts: Sequence[str]) -> Iterator[list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -21,6 +22,9 @@ Words = frozenset[str]
 
 _made = tuple.__new__
 """Makes a finding without the call that names its fields."""
+
+_MANY = 64
+"""Matches from which it pays to list the words of a text, so that most places need not be looked around."""
 
 _MOST = 0.99
 _LIKELY = 0.5
@@ -84,7 +88,10 @@ class PatternDetector:
     ) -> None:
         text, name = view.text, self.name
         moved = bool(view.pieces) or view.outer is not None or view.origins is not None
-        for pattern, match in self._matcher.matches(text):
+        matches = self._matcher.matches(text)
+        if len(matches) > _MANY:
+            view = replace(view, words=surroundings.vocabulary(text))
+        for pattern, match in matches:
             if pattern is tables.BASE64:
                 wrapped.append(match.span())
                 continue
@@ -142,7 +149,8 @@ class PatternDetector:
 
     def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys_at: Callable[[int], Words]) -> bool:
         words = self._words[pattern.id]
-        if not words.isdisjoint(surroundings.near(view.text, start, end)):
+        possible = view.words is None or not words.isdisjoint(view.words)
+        if possible and not words.isdisjoint(surroundings.near(view.text, start, end)):
             return True
         return not words.isdisjoint(keys_at(view.span(start, end)[0]))
 
