@@ -42,7 +42,9 @@ class TeamsSender:
         if message.target.startswith(USER):
             return await self._to_person(message)
         if message.again and (found := await self._find(message.target, message.id)) is not None:
-            return Posted(f"{message.target}{THREAD}{found}", found)
+            posted = Posted(f"{message.target}{THREAD}{found}", found)
+            await self.update(posted, message)  # it says what was true when it was sent
+            return posted
         body = {
             "isGroup": True,
             "bot": {"id": self._config.bot},

@@ -98,7 +98,7 @@ def _bearer(headers: Sequence[str]) -> str:
     if len(headers) != 1:
         raise BadToken("a bearer token must be there, once")
     scheme, _, token = headers[0].partition(" ")
-    if scheme.lower() != "bearer" or not token.isascii():
+    if scheme.lower() != "bearer" or not (token and token.isascii()):
         raise BadToken("a bearer token must be there, once")
     return token.strip()
 
