@@ -18,6 +18,7 @@ def endpoints() -> tuple[Endpoint, ...]:
         groups,
         health,
         ledger,
+        load,
         passkeys,
         people,
         policy,
@@ -31,7 +32,7 @@ def endpoints() -> tuple[Endpoint, ...]:
         tokens,
     )
 
-    parts = (actions, requests, grants, reviews, events, sessions, sign_in, tokens, people, groups, agents)
+    parts = (actions, requests, load, grants, reviews, events, sessions, sign_in, tokens, people, groups, agents)
     return tuple(
         row for part in (*parts, passkeys, policy, ledger, scan, health, slack, teams) for row in part.ENDPOINTS
     )

@@ -10,10 +10,12 @@ from starlette.responses import Response
 from consentry.consent.model import Grant
 from consentry.errors import ConsentryError
 from consentry.server.auth import Person, services
+from consentry.server.load import shape_of
 from consentry.server.pages.forms import Form, read_form
 from consentry.server.pages.frame import Frame, frame
 from consentry.server.pages.response import html, see_other
 from consentry.server.pages.route import page_router
+from consentry.server.pages.routes.load import period
 from consentry.server.pages.views.grants import Draft, GrantRow, grant_row
 from consentry.server.pages.views.history import Row, row
 from consentry.server.services import Services
@@ -26,9 +28,20 @@ router = page_router()
 
 @router.get("/grants")
 async def grants(request: Request, who: Person) -> Response:
-    """Every grant that concerns this person; auditors and administrators see all."""
+    """Every grant that concerns this person; auditors and administrators see all.
+
+    With `like`, an action, the form of a new standing grant is filled in for its shape. Nothing is made by that.
+    """
     parts = services(request)
-    return await _page(parts, await frame(parts, who, "grants"))
+    page = await frame(parts, who, "grants")
+    like = request.query_params.get("like")
+    if like is None:
+        return await _page(parts, page)
+    await parts.visibility.require_action(who, like)
+    saving = await shape_of(parts, who, like, period(request.query_params.get("days", "30")))
+    if saving is None or saving.shape.pattern is None:
+        return await _page(parts, page)
+    return await _page(parts, page, draft=Draft.around(saving.shape.pattern, saving.uses))
 
 
 @router.post("/grants/simulate")

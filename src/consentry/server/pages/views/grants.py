@@ -52,6 +52,18 @@ class Draft:
     def of(cls, form: Form) -> Draft:
         return cls(**{name: value for name, value in form.fields.items() if name in cls.__slots__})
 
+    @classmethod
+    def around(cls, pattern: StandingPattern, weekly: int) -> Draft:
+        """The form for a pattern, for one week of `weekly` uses."""
+        return cls(
+            actor=pattern.actor,
+            operation=pattern.operation,
+            resource=pattern.resource,
+            arguments=canonical(pattern.to_json()["arguments"]).decode("utf-8"),
+            uses=str(weekly),
+            hours=str(7 * 24),
+        )
+
     def pattern(self) -> StandingPattern:
         """The pattern. Raises `InvalidPattern` or `InvalidInput`."""
         return StandingPattern.from_json(

@@ -36,6 +36,13 @@ def party(link: Actor, roster: Roster) -> Party:
     return Party(link.kind.value, link.id, record.name, f"owned by {person(record.owner, roster).name}")
 
 
+def party_of(identifier: str, roster: Roster) -> Party:
+    """Whoever has this id: an agent, a service or a person."""
+    if identifier not in roster.agents:
+        return person(identifier, roster)
+    return party(Actor(Kind.AGENT, identifier), roster)
+
+
 def chain(actor: Actor, roster: Roster) -> tuple[Party, ...]:
     """Who acts through whom, from the one it started with to the one that presents the credential."""
     return tuple(party(link, roster) for link in reversed(list(actor.links())))

@@ -35,6 +35,7 @@ def build(me: Party, here: str, *, now_ms: int, waiting: int, reviews: int, admi
     decide = (
         Place("inbox", "Inbox", "/", "inbox", waiting, hot=True),
         Place("history", "History", "/history", "history"),
+        Place("load", "How reviews go", "/load", "clock"),
         Place("reviews", "Post-reviews", "/reviews", "glass", reviews, hot=True),
     )
     rights = (

@@ -1,0 +1,138 @@
+"""What is asked again and again, and which standing grant would have answered it. Pure.
+
+Advice only: nothing here makes a grant, and none of it lowers what policy asks (threat D7). A grant made from it is signed
+by a person, simulated before, and weighed like a vote at each use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consentry.actions import Json, canonical
+from consentry.consent.load import Asked, End, Tally, tally
+from consentry.consent.standing import Bound, StandingPattern
+
+LEAST = 3
+"""So many approvals of a shape before a grant is proposed."""
+
+CHOICES = 8
+"""At most so many values are listed in `one_of`, and each was asked for twice on average."""
+
+
+class Obstacle(StrEnum):
+    """Why there is no proposal for a shape."""
+
+    FEW = "few"
+    """It was approved too seldom."""
+    DENIED = "denied"
+    """Somebody said no to it."""
+    MORE_THAN_ONE_VOTE = "more_than_one_vote"
+    """Its rules ask for more than one signed-in person's word, which is what a standing grant stands for."""
+    PINNED = "pinned"
+    """It holds operands or context, which a pattern cannot bound."""
+    VARIES = "varies"
+    """An argument differs each time, without a bound that it would stay within."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Requests alike: one operation on one resource by one actor, with the same names of arguments.
+
+    `pattern` is the proposal, bounded by what was approved; else `obstacle` says why there is none.
+    `latest` is an action of it, from which the same shape is found again.
+    """
+
+    operation: str
+    resource: str
+    actor: str
+    arguments: tuple[str, ...]
+    tally: Tally
+    latest: str
+    pattern: StandingPattern | None
+    obstacle: Obstacle | None
+    action_ids: frozenset[str]
+
+
+def shapes(asked: Iterable[Asked], *, least: int = 2) -> tuple[Shape, ...]:
+    """The shapes that were asked at least so often, most first. Requests come in any order."""
+    found: dict[tuple[str, str, str, tuple[str, ...]], list[Asked]] = {}
+    for one in asked:
+        found.setdefault(key(one), []).append(one)
+    rows = [_shape(alike) for alike in found.values() if len(alike) >= least]
+    return tuple(sorted(rows, key=lambda row: (-row.tally.asked, row.operation, row.resource, row.actor)))
+
+
+def key(one: Asked) -> tuple[str, str, str, tuple[str, ...]]:
+    """What makes requests alike."""
+    action = one.action
+    return action.operation, action.resource, action.actor.id, tuple(sorted(action.arguments))
+
+
+def _shape(alike: Sequence[Asked]) -> Shape:
+    operation, resource, actor, names = key(alike[0])
+    proposed = propose(alike)
+    return Shape(
+        operation=operation,
+        resource=resource,
+        actor=actor,
+        arguments=names,
+        tally=tally(alike),
+        latest=max(alike, key=lambda one: (one.opened_ms, one.id)).action_ids[0],
+        pattern=proposed if isinstance(proposed, StandingPattern) else None,
+        obstacle=proposed if isinstance(proposed, Obstacle) else None,
+        action_ids=frozenset(one.action_ids[0] for one in alike),
+    )
+
+
+def propose(alike: Sequence[Asked]) -> StandingPattern | Obstacle:
+    """The narrowest pattern around what people approved of one shape, or why there is none."""
+    approved = [one.action for one in alike if one.end is End.APPROVED]
+    if any(one.end is End.DENIED for one in alike):
+        return Obstacle.DENIED
+    if len(approved) < LEAST:
+        return Obstacle.FEW
+    if not all(one.one_vote for one in alike):
+        return Obstacle.MORE_THAN_ONE_VOTE
+    if any(action.operands or action.context for action in approved):
+        return Obstacle.PINNED
+    operation, resource, actor, names = key(alike[0])
+    bounds: dict[str, Bound] = {}
+    for name in names:
+        bound = bound_of([action.arguments[name] for action in approved])
+        if bound is None:
+            return Obstacle.VARIES
+        bounds[name] = bound
+    if any("*" in part for part in (actor, operation, resource)):
+        return Obstacle.VARIES
+    return StandingPattern(actor, operation, resource, bounds)
+
+
+def bound_of(values: Sequence[Json]) -> Bound | None:
+    """The narrowest bound that the values repeat or stay within; `None` where they only differ."""
+    distinct = {canonical(value): value for value in values}
+    if len(distinct) == 1:
+        return Bound("equals", values[0])
+    if len(distinct) <= CHOICES and len(values) >= 2 * len(distinct):
+        return Bound("one_of", [distinct[spelled] for spelled in sorted(distinct)])
+    for bound in (_at_most(values), _prefix(values)):
+        if bound is not None and all(bound.admits(value) for value in values):
+            return bound
+    return None
+
+
+def _at_most(values: Sequence[Json]) -> Bound | None:
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    return Bound("at_most", max(numbers)) if len(numbers) == len(values) else None
+
+
+def _prefix(values: Sequence[Json]) -> Bound | None:
+    """The folder that all texts are in, where that is more than the root."""
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) != len(values):
+        return None
+    first, last = min(texts), max(texts)
+    same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    folder = first[:same].rpartition("/")
+    return Bound("prefix", folder[0] + "/") if folder[0].strip("/") else None
