@@ -27,12 +27,12 @@ MESSAGE, OFFER, REASON = "consentry_message", "consentry_offer", "consentry_reas
 
 LIMIT = 28 << 10
 """The bytes of one message in UTF-16."""
-BUDGET = 8_500
+BUDGET = 8_300
 """The characters of a card's parts, as JSON: what the rest needs at most is less than what is left."""
 SHORT = 200
-LONGEST = 400
+LONGEST = 300
 MOST_VOTES = 8
-MOST_USERS = 40
+MOST_USERS = 30
 """So many people get news of a card by themselves; Teams takes 60. Others get them when they press a button."""
 
 
