@@ -31,10 +31,10 @@ def main() -> None:
         try:
             scan = build()
             scan(job["texts"][0])
-            started = time.perf_counter()
+            started = time.process_time()
             for text in job["texts"]:
                 scan(text)
-            answers[build.__name__] = time.perf_counter() - started
+            answers[build.__name__] = time.process_time() - started
         except Exception as error:  # a peer that does not run here is reported, not hidden
             answers[build.__name__] = f"{type(error).__name__}: {error}"[:120]
     json.dump(answers, sys.stdout)

@@ -81,9 +81,9 @@ def main() -> None:
     if job["job"] == "time":
         for text in job["texts"][:5]:
             analyzer.analyze(text, "en")
-        started = time.perf_counter()
+        started = time.process_time()
         found = sum(len(analyzer.analyze(text, "en")) for text in job["texts"])
-        json.dump({"seconds": time.perf_counter() - started, "found": found}, sys.stdout)
+        json.dump({"seconds": time.process_time() - started, "found": found}, sys.stdout)
         return
     answers = []
     for item in job["items"]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -29,6 +29,20 @@ _MANY = 64
 _MOST = 0.99
 _LIKELY = 0.5
 _NONE: Words = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The words of the key that each text of several joined stands under; `starts` is where the texts begin."""
+
+    words: Sequence[Words]
+    starts: Sequence[int]
+
+    def at(self, view: View, start: int, end: int) -> Words:
+        """The words of the key over a span of a view."""
+        if len(self.words) == 1:
+            return self.words[0]
+        return self.words[bisect_right(self.starts, view.span(start, end)[0]) - 1]
 
 
 class PatternDetector:
@@ -57,35 +71,32 @@ class PatternDetector:
 
     def scan(self, text: str, context: Context) -> list[Finding]:
         """Every finding from the floor up, overlapping ones included."""
-        keys = _key_words(context)
-        return self._found(text, lambda position: keys)
+        keys = _Keys((_key_words(context),), ())
+        return self._found(text, keys)
 
     def scan_many(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[list[Finding]]:
         """The same for many short texts, joined into one so that there is one pass."""
         starts = [0, *accumulate(len(text) + 1 for text in texts)]
 
-        def keys_at(position: int) -> Words:
-            return _key_words(contexts[bisect_right(starts, position) - 1])
-
+        words = [_key_words(context) for context in contexts]
+        keys = _Keys(words[:1] if len(set(words)) == 1 else words, starts)
         found: list[list[Finding]] = [[] for _ in texts]
-        for one in self._found(SEPARATOR.join(texts), keys_at):
+        for one in self._found(SEPARATOR.join(texts), keys):
             cell = bisect_right(starts, one.start) - 1
             found[cell].append(_moved(one, starts[cell]))
         return found
 
-    def _found(self, text: str, keys_at: Callable[[int], Words]) -> list[Finding]:
+    def _found(self, text: str, keys: _Keys) -> list[Finding]:
         found: list[Finding] = []
         for view in views(text):
             wrapped: list[tuple[int, int]] = []
-            self._look(view, keys_at, found, wrapped)
+            self._look(view, keys, found, wrapped)
             inner = decoded(view, wrapped) if wrapped else None
             if inner is not None:
-                self._look(inner, keys_at, found, [])
+                self._look(inner, keys, found, [])
         return found
 
-    def _look(
-        self, view: View, keys_at: Callable[[int], Words], found: list[Finding], wrapped: list[tuple[int, int]]
-    ) -> None:
+    def _look(self, view: View, keys: _Keys, found: list[Finding], wrapped: list[tuple[int, int]]) -> None:
         text, name = view.text, self.name
         moved = bool(view.pieces) or view.outer is not None or view.origins is not None
         matches = self._matcher.matches(text)
@@ -97,7 +108,7 @@ class PatternDetector:
                 continue
             start, end = match.span(pattern.group)
             judged = (
-                self._judge(pattern, view, start, end, keys_at)
+                self._judge(pattern, view, start, end, keys)
                 if pattern.lift or pattern.after
                 else self._checked(pattern, text[start:end])
             )
@@ -107,22 +118,11 @@ class PatternDetector:
                     start, end = view.span(start, end)
                 found.append(_made(Finding, (pattern.type, start, end, score, name, reason, pattern.subtype)))
 
-    def _judge(
-        self, pattern: Pattern, view: View, start: int, end: int, keys_at: Callable[[int], Words]
-    ) -> tuple[float, str] | None:
+    def _judge(self, pattern: Pattern, view: View, start: int, end: int, keys: _Keys) -> tuple[float, str] | None:
         """The score of a match and why, or None where it cannot be one or does not reach the floor."""
         text = view.text
         if pattern.after and surroundings.word_before(text, start) not in pattern.after:
             return None
-        supported = alone = False
-        if pattern.lift:
-            supported = self._supported(view, start, end, pattern, keys_at)
-        if not supported and pattern.id in self._unlikely:
-            if pattern.check is None and pattern.score < self._floor:
-                return None
-            alone = surroundings.alone(text, start, end) and not keys_at(view.span(start, end)[0])
-            if not alone and max(pattern.score, pattern.confirmed) < self._floor:
-                return None
         score, kind = pattern.score, 0
         if pattern.check is not None:
             verdict = pattern.check(text[start:end])
@@ -130,9 +130,9 @@ class PatternDetector:
                 return None
             if verdict:
                 score, kind = pattern.confirmed, 1
-        if supported:
+        if pattern.lift and self._supported(view, start, end, pattern, keys):
             score, kind = min(_MOST, score + pattern.lift), kind + 2
-        elif kind == 1 and score < _LIKELY and alone:
+        elif kind == 1 and score < _LIKELY and pattern.id in self._unlikely and _by_itself(view, start, end, keys):
             score = _LIKELY + score / 4
         return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
 
@@ -147,12 +147,16 @@ class PatternDetector:
                 score, kind = pattern.confirmed, 1
         return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
 
-    def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys_at: Callable[[int], Words]) -> bool:
+    def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys: _Keys) -> bool:
         words = self._words[pattern.id]
         possible = view.words is None or not words.isdisjoint(view.words)
         if possible and not words.isdisjoint(surroundings.near(view.text, start, end)):
             return True
-        return not words.isdisjoint(keys_at(view.span(start, end)[0]))
+        return not words.isdisjoint(keys.at(view, start, end))
+
+
+def _by_itself(view: View, start: int, end: int, keys: _Keys) -> bool:
+    return surroundings.alone(view.text, start, end) and not keys.at(view, start, end)
 
 
 def _reasons(pattern: Pattern) -> tuple[str, str, str, str]:
