@@ -20,6 +20,7 @@ from consentry.actions import Action, Actor, Kind
 from consentry.channels import deciding
 from consentry.channels.slack.send import SlackSender
 from consentry.channels.teams.send import TeamsSender
+from consentry.channels.teams_webhook.send import WebhookSender
 from consentry.consent.model import Ballot, BallotVerdict, Submission
 from consentry.policy.model import Facts
 from consentry.server.run import Options, serve
@@ -280,3 +281,15 @@ async def teams_house(fake_teams, tmp_path_factory) -> AsyncIterator[House]:
 @pytest.fixture(scope="session")
 def teams_module() -> ModuleType:
     return teams
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def workflow_house(patch, tmp_path_factory) -> AsyncIterator[House]:
+    """Teams by a workflow only; `slack` of the house is the fake."""
+    fake = await teams.FakeTeams().start()
+    patch.setenv("TEST_TEAMS_WORKFLOW", f"{fake.url}/workflow/secret-of-the-address")
+    patch.setattr(WebhookSender, "gap_ms", 0)
+    told = {"url": "env:TEST_TEAMS_WORKFLOW"}
+    async with running(tmp_path_factory.mktemp("workflow"), fake, chat=Chat(), teams_webhook=told) as one:
+        yield one
+    await fake.stop()

@@ -258,7 +258,7 @@ class FakeTeams:
     def find(self, request_id: str, *, role: str = "19:") -> dict | None:
         """The message about a request in a channel (`19:`) or in a chat with somebody (`a:`)."""
         for conversation, place in self.messages.items():
-            asked = place if role == "a:" else place[:1]
+            asked = place if role.startswith("a:") else place[:1]
             for one in asked if conversation.startswith(role) else []:
                 if request_id in json.dumps(one["activity"]):
                     return one
