@@ -1,4 +1,4 @@
-"""The gate against a plain model of what design.md says: dicts, lists and brute force, one step at a time.
+"""The gate on both databases against the plain model of plain_model.py, one step at a time.
 
 Hypothesis makes up who does what and when: submissions, votes by everybody, claims, outcomes, revocations, people who
 come and go, policy that is changed, time that passes, crashes. After each step every action must stand where the model
@@ -8,13 +8,16 @@ says; at the end the whole ledger and every receipt must verify.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
+import secrets
 import shutil
+import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -31,356 +34,28 @@ from consentry.consent.standing import Bound, StandingPattern
 from consentry.errors import ConsentryError
 from consentry.ledger.keys import parse_keys
 from consentry.ledger.verify import verify_path, verify_receipt
-from consentry.policy.cedar import PolicySet
 from consentry.policy.model import Assurance, Facts
 from consentry.store import tables
 
-START_MS = 1_800_000_000_000
-MINUTE = 60_000
-LEASE = 5 * MINUTE
-PEOPLE = ("ada", "bob", "cyd", "dan", "eve", "fay")
-GROUPS = {"stewards": ("ada", "bob", "cyd"), "security": ("bob", "dan"), "oncall": ("dan",), "admins": ("eve",)}
-OWNERS = {"etl": "fay", "bot": "ada"}
-OPERATIONS = ("dataset.export", "secret.rotate", "terraform.apply", "iam.role.assign", "dataset.read", "s3.delete")
+
+def _plain():
+    """The model, from the file beside this one."""
+    name = "consentry_tests_plain_model"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("plain_model.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[name]
 
 
-@dataclass(frozen=True)
-class Asks:
-    """A review: each stage is the groups that must be satisfied, with their quorum."""
-
-    stages: tuple[tuple[tuple[str, ...], int], ...]
-    expires: int = 60 * MINUTE
-    glass: tuple[str, ...] = ()
-
-
-EXPORT = Asks(((("stewards",), 1),), 30 * MINUTE, ("oncall",))
-BASE: dict[str, Asks | bool] = {
-    "dataset.export": EXPORT,
-    "secret.rotate": Asks(((("stewards",), 2),)),
-    "terraform.apply": Asks(((("stewards",), 1), (("security",), 1))),
-    "iam.role.assign": Asks(((("stewards", "security"), 1),)),
-    "dataset.read": True,
-    "s3.delete": False,
-}
-POLICIES: dict[str, dict[str, Asks | bool]] = {
-    "base": BASE,
-    "tight": {**BASE, "dataset.export": Asks(((("stewards",), 2),), 30 * MINUTE), "dataset.read": EXPORT},
-    "hard": {**BASE, "dataset.export": False, "secret.rotate": False},
-    "loose": {**BASE, "dataset.export": True, "terraform.apply": True},
-}
-GRANT_MS = 15 * MINUTE
-
-
-def cedar(operation: str, asks: Asks | bool) -> str:
-    scope = f'(principal, action == Action::"{operation}", resource);'
-    name = operation.replace(".", "-")
-    if isinstance(asks, bool):
-        return f'@id("{name}") {"permit" if asks else "forbid"} {scope}'
-    rules = []
-    for number, (groups, quorum) in enumerate(asks.stages, 1):
-        reviewers = ", ".join(f"group:{group}" for group in groups)
-        glass = f'@break_glass("group:{asks.glass[0]}")' if asks.glass else ""
-        rules.append(
-            f'@id("{name}-{number}") @review("{reviewers}") @quorum("{quorum}") @stage("{number}") '
-            f'@expires("{asks.expires // MINUTE}m") @grant_expires("{GRANT_MS // MINUTE}m") {glass} permit {scope}'
-        )
-    return "\n".join(rules)
-
-
-def policy_set(name: str) -> PolicySet:
-    return PolicySet.load({"a.cedar": "\n".join(cedar(*each) for each in POLICIES[name].items())})
-
-
-# The model.
-
-
-@dataclass
-class MClaim:
-    lease: int
-    state: str = "claimed"
-
-
-@dataclass
-class MGrant:
-    kind: str
-    opened: int
-    expires: int
-    state: str = "open"
-    claim: MClaim | None = None
-    parent: MStanding | None = None
-    id: str = ""
-
-
-@dataclass
-class MStanding:
-    id: str
-    signer: str
-    agent: str
-    rows: int
-    opened: int
-    expires: int
-    left: int
-    state: str = "open"
-
-
-@dataclass
-class MVote:
-    person: str
-    counts_for: str
-    stage: int
-    approves: bool
-
-
-@dataclass
-class MRequest:
-    id: str
-    key: tuple[str, str, int]
-    asks: Asks
-    opened: int
-    authors: set[str]
-    state: str = "pending"
-    stage: int = 0
-    votes: list[MVote] = field(default_factory=list)
-    grant: MGrant | None = None
-
-    @property
-    def expires(self) -> int:
-        return self.opened + self.asks.expires
-
-
-@dataclass
-class MAction:
-    key: tuple[str, str, int]
-    """Who, what, how many rows: what its digest is made of."""
-    asks: Asks | bool
-    request: MRequest | None = None
-    own_grant: MGrant | None = None
-
-    @property
-    def grant(self) -> MGrant | None:
-        return self.own_grant or (self.request.grant if self.request else None)
-
-
-class Refused(Exception):
-    """The model says no, with the code that the gate must answer."""
-
-    @property
-    def code(self) -> str:
-        return str(self.args[0])
-
-
-def fits(places: list[set[str]]) -> bool:
-    """Whether each place can have a person of its own. Brute force."""
-    if not places:
-        return True
-    return any(fits([rest - {one} for rest in places[1:]]) for one in places[0])
-
-
-@dataclass
-class Model:
-    now: int = START_MS
-    policy: str = "base"
-    active: set[str] = field(default_factory=lambda: set(PEOPLE))
-    since: dict[tuple[str, str], int] = field(default_factory=dict)
-    owners: dict[str, str] = field(default_factory=lambda: dict(OWNERS))
-    actions: dict[str, MAction] = field(default_factory=dict)
-    requests: dict[str, MRequest] = field(default_factory=dict)
-    standing: dict[str, MStanding] = field(default_factory=dict)
-    away: list[tuple[str, str, int]] = field(default_factory=list)
-
-    def members(self, group: str, until: int | None = None) -> set[str]:
-        return {
-            person
-            for (name, person), since in self.since.items()
-            if name == group and person in self.active and (until is None or since <= until)
-        }
-
-    def authors_of(self, who: str) -> set[str]:
-        return {self.owners.get(who, who)}
-
-    def judge(self, operation: str) -> Asks | bool:
-        return POLICIES[self.policy][operation]
-
-    # What time says.
-
-    def request_state(self, request: MRequest) -> str:
-        return "expired" if request.state == "pending" and self.now >= request.expires else request.state
-
-    def grant_state(self, grant: MGrant | MStanding) -> str:
-        return "expired" if grant.state == "open" and self.now >= grant.expires else grant.state
-
-    def state(self, action: MAction) -> str:
-        grant = action.grant
-        if grant is None:
-            return "denied" if action.request is None else self.request_state(action.request)
-        if grant.claim is not None:
-            lapsed = grant.claim.state == "claimed" and self.now >= grant.claim.lease
-            return "unknown" if lapsed else grant.claim.state
-        state = self.grant_state(grant)
-        return {"open": "allowed" if grant.kind == "policy" else "approved"}.get(state, state)
-
-    # What people and programs do.
-
-    def submit(self, decision: Decision, key: tuple[str, str, int]) -> None:
-        """Take over the ids of a decision, and say where it must stand."""
-        who, operation, rows = key
-        asks = self.judge(operation)
-        action = self.actions[decision.action_id] = MAction(key, asks)
-        if asks is True:
-            action.own_grant = MGrant("policy", self.now, self.now + GRANT_MS)
-        if not isinstance(asks, Asks):
-            return
-        joined = [one for one in self.requests.values() if one.key == key and self.joinable(one)]
-        if joined:
-            action.request = joined[-1]
-            action.request.authors |= self.authors_of(who)
-            return
-        authors = self.authors_of(who)
-        for standing in self.standing.values():
-            covers = (standing.agent, "dataset.export") == (who, operation) and rows <= standing.rows
-            vote = MVote(standing.signer, standing.signer, 0, True)
-            if (
-                covers
-                and self.grant_state(standing) == "open"
-                and self.supports([vote], asks, standing.opened, authors)
-            ):
-                action.own_grant = MGrant("standing_use", self.now, self.now + GRANT_MS, parent=standing)
-                return
-        places = [self.members(g) - authors for groups, quorum in asks.stages for g in groups for _ in range(quorum)]
-        if fits(places):
-            assert decision.request_id is not None, "the gate should have asked"
-            action.request = MRequest(decision.request_id, key, asks, self.now, set(authors))
-            self.requests[decision.request_id] = action.request
-
-    def joinable(self, request: MRequest) -> bool:
-        if request.grant is not None:
-            return self.grant_state(request.grant) == "open"
-        return self.request_state(request) == "pending"
-
-    def authors_now(self, request: MRequest) -> set[str]:
-        return request.authors | self.authors_of(request.key[0])
-
-    def sets(self, request: MRequest, stage: int) -> list[set[str]]:
-        groups, _ = request.asks.stages[stage]
-        return [self.members(group, request.opened) - self.authors_now(request) for group in groups]
-
-    def satisfied(self, request: MRequest, stage: int) -> bool:
-        quorum = request.asks.stages[stage][1]
-        approvers = {vote.counts_for for vote in request.votes if vote.stage == stage and self.counts(vote, request)}
-        return fits([members & approvers for members in self.sets(request, stage) for _ in range(quorum)])
-
-    def counts(self, vote: MVote, request: MRequest) -> bool:
-        standing = {vote.person, vote.counts_for} <= self.active
-        return vote.approves and standing and vote.person not in self.authors_now(request)
-
-    def stands(self, vote: MVote, request: MRequest) -> bool:
-        """Whether a vote is kept, for or against."""
-        if not {vote.person, vote.counts_for} <= self.active or vote.person in self.authors_now(request):
-            return False
-        return any(vote.counts_for in members for members in self.sets(request, vote.stage))
-
-    def vote(self, request: MRequest, person: str, *, approves: bool) -> None:
-        state = self.request_state(request)
-        if state == "expired":
-            raise Refused("expired")
-        if state != "pending":
-            raise Refused("already_decided")
-        before = (request.votes, request.stage)
-        request.votes = [vote for vote in request.votes if self.stands(vote, request)]
-        if len(request.votes) < len(before[0]):
-            lost = [stage for stage in range(request.stage) if not self.satisfied(request, stage)]
-            request.stage = min([request.stage, *lost])
-        try:
-            counts_for = self.as_whom(request, person)
-        except Refused:
-            request.votes, request.stage = before
-            raise
-        if self.judge(request.key[1]) is False:
-            request.state = "denied"
-            raise Refused("already_decided")
-        request.votes.append(MVote(person, counts_for, request.stage, approves))
-        if not approves:
-            request.state = "denied"
-        elif self.satisfied(request, request.stage):
-            request.stage += 1
-            if request.stage == len(request.asks.stages):
-                request.stage -= 1
-                request.state = "approved"
-                request.grant = MGrant("review", self.now, self.now + GRANT_MS)
-
-    def as_whom(self, request: MRequest, person: str) -> str:
-        if any(person in (vote.person, vote.counts_for) for vote in request.votes):
-            raise Refused("already_voted")
-        if person not in self.active or person in self.authors_now(request):
-            raise Refused("not_eligible")
-        members = set().union(*self.sets(request, request.stage))
-        if person in members:
-            return person
-        taken = {vote.counts_for for vote in request.votes}
-        for away, delegate, until in self.away:
-            if delegate == person and self.now < until and away in members - taken:
-                return away
-        raise Refused("not_eligible")
-
-    def supports(self, votes: list[MVote], asks: Asks, opened: int, authors: set[str]) -> bool:
-        approvers = {
-            vote.counts_for
-            for vote in votes
-            if vote.approves and {vote.person, vote.counts_for} <= self.active and vote.person not in authors
-        }
-        return fits(
-            [
-                (self.members(group, opened) - authors) & approvers
-                for groups, quorum in asks.stages
-                for group in groups
-                for _ in range(quorum)
-            ]
-        )
-
-    def holds(self, action: MAction) -> bool:
-        """Whether the grounds of a grant are still there."""
-        grant, asks = action.grant, self.judge(action.key[1])
-        assert grant is not None
-        if asks is False:
-            return False
-        if grant.kind == "policy":
-            return asks is True
-        if grant.kind == "breakglass":
-            return asks is True or (bool(asks.glass) and all("dan" in self.members(group) for group in asks.glass))
-        if grant.parent is not None:
-            if self.grant_state(grant.parent) != "open":
-                return False
-            votes, opened = [MVote(grant.parent.signer, grant.parent.signer, 0, True)], grant.parent.opened
-            authors, asked = self.authors_of(action.key[0]), action.asks
-        else:
-            assert action.request is not None
-            votes, opened = action.request.votes, action.request.opened
-            authors, asked = self.authors_now(action.request), action.request.asks
-        assert isinstance(asked, Asks)
-        every = {asked} | ({asks} if isinstance(asks, Asks) else set())
-        return all(self.supports(votes, each, opened, authors) for each in every)
-
-    def claim(self, action: MAction) -> None:
-        refusals = {
-            "pending": "not_granted", "denied": "not_granted", "withdrawn": "not_granted", "revoked": "not_granted",
-            "expired": "expired", "void": "void", "claimed": "already_claimed", "succeeded": "already_claimed",
-            "failed": "already_claimed", "unknown": "already_claimed",
-        }  # fmt: skip
-        state = self.state(action)
-        if state in refusals:
-            raise Refused(refusals[state])
-        grant = action.grant
-        assert grant is not None
-        if not self.holds(action):
-            grant.state = "void"
-            raise Refused("void")
-        if grant.parent is not None:
-            grant.parent.left -= 1
-            grant.parent.state = "open" if grant.parent.left else "claimed"
-        grant.state, grant.claim = "claimed", MClaim(self.now + LEASE)
-
-
-# The machine.
+plain = _plain()
+START_MS, MINUTE, LEASE, GRANT_MS = plain.START_MS, plain.MINUTE, plain.LEASE, plain.GRANT_MS
+PEOPLE, GROUPS, OWNERS = plain.PEOPLE, plain.GROUPS, plain.OWNERS
+OPERATIONS, POLICIES, policy_set = plain.OPERATIONS, plain.POLICIES, plain.policy_set
+Model, Asks, Refused = plain.Model, plain.Asks, plain.Refused
+MAction, MRequest, MGrant, MStanding = plain.MAction, plain.MRequest, plain.MGrant, plain.MStanding
 
 
 class GateMachine(RuleBasedStateMachine):
@@ -394,12 +69,24 @@ class GateMachine(RuleBasedStateMachine):
         self.model = Model()
         self.runner = asyncio.Runner()
         self.claims: dict[str, tuple[str, MAction]] = {}
-        self.gate = self.do(Gate.open(self.settings()))
+        self.store_url = self.make_store()
+        self.gate = self.open(self.settings())
         self.checkpoints: set[bytes] = set()
+
+    def make_store(self) -> str:
+        """The URL of a store of its own; that of SQLite came with the folder."""
+        return ""
+
+    def drop_store(self) -> None:
+        """Nothing is left of it."""
+
+    def open(self, settings: GateSettings) -> Gate:
+        return self.do(Gate.open(settings))
 
     def settings(self) -> GateSettings:
         return GateSettings(
             data_dir=self.folder,
+            store_url=self.store_url,
             policy_dir=self.folder / "policies" / "base",
             lease_ms=LEASE,
             clock_offset_ms=lambda: self.model.now - time.time_ns() // 1_000_000,
@@ -552,10 +239,14 @@ class GateMachine(RuleBasedStateMachine):
 
         async def all_of_them() -> list[object]:
             votes = (self.gate.vote(request.id, voter, Ballot(verdict, shown)) for voter, verdict in ballots)
-            return await asyncio.gather(*votes, return_exceptions=True)
+            return await self.in_order(votes)
 
         found = [getattr(one, "code", None) for one in self.do(all_of_them())]
         assert found == [self.code(lambda w=w, y=y: self.model.vote(request, w, approves=y)) for w, y in people]
+
+    async def in_order(self, votes) -> list[object]:
+        """All at once; a store with one writer takes them in the order in which they came."""
+        return await asyncio.gather(*votes, return_exceptions=True)
 
     @staticmethod
     def code(expected) -> str | None:
@@ -630,7 +321,8 @@ class GateMachine(RuleBasedStateMachine):
 
         answers = self.do(all_of_them())
         found = [getattr(one, "code", None) for one in answers]
-        assert found == [self.code(lambda one=one: self.model.claim(self.model.actions[one])) for one in ids]
+        expected = [self.code(lambda one=one: self.model.claim(self.model.actions[one])) for one in ids]
+        assert sorted(map(str, found)) == sorted(map(str, expected))  # whoever comes first, the others do not
         for one, answer in zip(ids, answers, strict=True):
             if not isinstance(answer, Exception):
                 self.claims[answer.id] = (one, self.model.actions[one])
@@ -735,18 +427,23 @@ class GateMachine(RuleBasedStateMachine):
             (folder := self.folder / f"now-{self.model.policy}").mkdir(exist_ok=True)
             (folder / "a.cedar").write_text(policy_set(self.model.policy).files["a.cedar"])
             settings = GateSettings(**{**_fields(settings), "policy_dir": folder})
-        self.gate = self.do(Gate.open(settings))
+        self.gate = self.open(settings)
 
     def abandon(self) -> None:
-        store, journal = self.gate.store, self.gate._journal._journal
-        for task in (*self.gate._tasks, *store._tasks):
+        journal = self.gate._journal._journal
+        for task in self.gate._tasks:
+            task.cancel()
+        self.abandon_store(self.gate.store)
+        for descriptor in (journal._file, *(lock for _, lock in journal._full)):
+            os.close(descriptor)
+
+    def abandon_store(self, store) -> None:
+        for task in store._tasks:
             task.cancel()
         self.do(asyncio.sleep(0))
         for connection in (store._writer, store._reader):
             connection.close()
         store._waiter.shutdown()
-        for descriptor in (journal._file, *(lock for _, lock in journal._full)):
-            os.close(descriptor)
 
     # What must always hold.
 
@@ -780,6 +477,7 @@ class GateMachine(RuleBasedStateMachine):
             self.ledger_verifies()
         finally:
             self.do(self.gate.close())
+            self.drop_store()
             self.runner.close()
             shutil.rmtree(self.folder)
 
@@ -792,6 +490,54 @@ class GateMachine(RuleBasedStateMachine):
         for action_id in self.model.actions:
             report = verify_receipt(self.do(self.gate.receipt(action_id)), parse_keys(keys.decode()))
             assert report.outcome.value == "valid", (action_id, report.findings)
+
+
+class PostgresMachine(GateMachine):
+    """The same on PostgreSQL. Its clock is taken from the model, to the millisecond, instead of from the server."""
+
+    server: str
+    prepared: str
+    """The name of a database that is migrated and has its people."""
+
+    def make_store(self) -> str:
+        self.name = f"model_{secrets.token_hex(6)}"
+        self.do(admin(self.server, f"CREATE DATABASE {self.name} TEMPLATE {self.prepared}"))
+        return self.server.replace("/postgres?", f"/{self.name}?")
+
+    def drop_store(self) -> None:
+        self.do(admin(self.server, f"DROP DATABASE {self.name} WITH (FORCE)"))
+
+    def open(self, settings: GateSettings) -> Gate:
+        gate = super().open(settings)
+        begin = gate.store._tx
+
+        def exactly(connection, **how):
+            tx = begin(connection, **how)
+            tx.now_ms = self.model.now
+            return tx
+
+        gate.store._tx = exactly
+        gate.store.clock_ms = lambda: self.model.now
+        return gate
+
+    async def in_order(self, votes) -> list[object]:
+        """One after the other: which of them gets a lock first is not for the model to say."""
+        return [(await asyncio.gather(vote, return_exceptions=True))[0] for vote in votes]
+
+    def abandon_store(self, store) -> None:
+        store._task.cancel()
+        self.do(asyncio.sleep(0))
+        ours = f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{self.name}'"
+        self.do(admin(self.server, ours))  # as the server does once the sockets of a dead process are closed
+        self.do(store._engine.dispose(close=False))
+
+
+async def admin(server: str, statement: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 def voter_of(person: str) -> Voter:
@@ -822,22 +568,39 @@ def populate(tx) -> None:
     tx.roster_changed()
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> type[GateMachine]:
-    folder = tmp_path_factory.mktemp("template")
+def prepare(folder: Path, url: str = "") -> None:
+    """A store with its people, and the policies beside it."""
     (folder / "policies" / "base").mkdir(parents=True)
     (folder / "policies" / "base" / "a.cedar").write_text(policy_set("base").files["a.cedar"])
 
-    async def prepare() -> None:
+    async def populated() -> None:
         offset = START_MS - time.time_ns() // 1_000_000
-        settings = GateSettings(folder, policy_dir=folder / "policies" / "base", background=False,
+        settings = GateSettings(folder, store_url=url, policy_dir=folder / "policies" / "base", background=False,
                                 clock_offset_ms=lambda: offset)  # fmt: skip
         gate = await Gate.open(settings)
         await gate.store.write(populate)
         await gate.close()
 
-    asyncio.run(prepare())
-    return type("PreparedMachine", (GateMachine,), {"template": folder})
+    asyncio.run(populated())
+
+
+@pytest.fixture(scope="module")
+def sqlite_machine(tmp_path_factory: pytest.TempPathFactory) -> type[GateMachine]:
+    folder = tmp_path_factory.mktemp("template")
+    prepare(folder)
+    return type("SqliteMachine", (GateMachine,), {"template": folder})
+
+
+@pytest.fixture(scope="module")
+def postgres_machine(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, postgres_template: str
+) -> type[GateMachine]:
+    folder = tmp_path_factory.mktemp("template")
+    name = f"model_{secrets.token_hex(6)}"
+    asyncio.run(admin(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}"))
+    prepare(folder, postgres_server.replace("/postgres?", f"/{name}?"))
+    values = {"template": folder, "server": postgres_server, "prepared": name}
+    return type("PreparedPostgresMachine", (PostgresMachine,), values)
 
 
 QUIET = settings(
@@ -845,12 +608,18 @@ QUIET = settings(
 )
 
 
-def test_the_gate_does_what_the_model_says(machine):
-    run_state_machine_as_test(machine, settings=settings(QUIET, max_examples=25, stateful_step_count=30))
+def test_the_gate_does_what_the_model_says(sqlite_machine):
+    run_state_machine_as_test(sqlite_machine, settings=settings(QUIET, max_examples=25, stateful_step_count=30))
+
+
+def test_the_gate_on_postgresql_does_what_the_model_says(postgres_machine):
+    run_state_machine_as_test(postgres_machine, settings=settings(QUIET, max_examples=6, stateful_step_count=25))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_gate_does_what_the_model_says_for_long(machine):
-    quiet = settings(QUIET, max_examples=500, stateful_step_count=60, derandomize=False)
+@pytest.mark.parametrize(("database", "examples"), [("sqlite", 500), ("postgres", 60)])
+def test_the_gate_does_what_the_model_says_for_long(request, database, examples):
+    machine = request.getfixturevalue(f"{database}_machine")
+    quiet = settings(QUIET, max_examples=examples, stateful_step_count=60, derandomize=False)
     run_state_machine_as_test(machine, settings=quiet)
