@@ -51,14 +51,15 @@ async def test_the_busiest_answer_is_what_its_schema_says(server, claim) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("kind", ["admin", "agent"])
+@pytest.mark.parametrize("kind", ["admin", "agent", "anonymous"])
 async def test_no_input_makes_the_server_fail(server, kind) -> None:
     """schemathesis over every operation: no 5xx, and answers as the document says."""
     who = server.admin if kind == "admin" else await server.agent("fuzz")
+    token = [] if kind == "anonymous" else ["--header", f"Authorization: Bearer {who.token}"]
     checks = "not_a_server_error,content_type_conformance,response_schema_conformance,status_code_conformance"
     arguments = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{server.services.origin}/openapi.json",
-        "--header", f"Authorization: Bearer {who.token}", "--checks", checks, "--phases", "coverage,fuzzing",
+        *token, "--checks", checks, "--phases", "coverage,fuzzing",
         "--max-examples", "12", "--seed", "1", "--no-color", "--continue-on-failure", "--suppress-health-check", "all",
         *(part for path in SKIPPED for part in ("--exclude-path", path)),
     ]  # fmt: skip
@@ -67,3 +68,11 @@ async def test_no_input_makes_the_server_fail(server, kind) -> None:
     )
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()[-6000:]
+    asked = set(server.services.metrics._routes)
+    described = {(row.method, row.path) for row in (*endpoints(), endpoint()) if row.path not in SKIPPED}
+    assert not described - asked
+
+
+def test_the_newer_routes_are_described_too() -> None:
+    paths = orjson.loads(document_bytes())["paths"]
+    assert {"/v1/policy/replay", "/v1/passkeys", "/v1/scan", "/v1/sign-in/providers"} <= paths.keys()
