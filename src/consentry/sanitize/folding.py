@@ -122,7 +122,8 @@ def _untwin(codes: Codes, places: Places, alike: Places, new: Codes, tables: _Ta
     strange = np.flatnonzero(codes > 0x7F)
     firsts = np.flatnonzero(np.diff(strange, prepend=-2) != 1)
     starts, ends = strange[firsts], strange[np.append(firsts[1:], len(strange)) - 1] + 1
-    runs = np.unique(np.searchsorted(starts, places[alike], side="right") - 1)
+    runs = np.searchsorted(starts, places[alike], side="right") - 1
+    runs = runs[np.diff(runs, prepend=-1) != 0]
     mine, last = tables.alike.take(codes, mode="clip"), len(codes) - 1
     first, end = starts[runs], ends[runs]
     before, after = codes[first - 1], codes[np.minimum(end, last)]

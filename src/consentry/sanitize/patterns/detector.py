@@ -24,7 +24,9 @@ _made = tuple.__new__
 """Makes a finding without the call that names its fields."""
 
 _MANY = 64
-"""Matches from which it pays to list the words of a text, so that most places need not be looked around."""
+_CROWDED = 128
+"""So many matches, and so few characters for each that words could lift: then it pays to list the words of the text, so
+that most places need not be looked around."""
 
 _MOST = 0.99
 _LIKELY = 0.5
@@ -100,7 +102,7 @@ class PatternDetector:
         text, name = view.text, self.name
         moved = bool(view.pieces) or view.outer is not None or view.origins is not None
         matches = self._matcher.matches(text)
-        if len(matches) > _MANY:
+        if len(matches) > _MANY and _CROWDED * sum(pattern.lift > 0 for pattern, _ in matches) > len(text):
             view = replace(view, words=surroundings.vocabulary(text))
         for pattern, match in matches:
             if pattern is tables.BASE64:
