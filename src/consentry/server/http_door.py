@@ -81,7 +81,7 @@ class Doors:
         self._clients: dict[str, Client] = {}
         spool = services.settings.data_dir / "spool"
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keeper = GateKeeper(services.gate, services.origin)
+        keeper = GateKeeper(services.gate, services.origin, services.waits.take)
         self.door: Door = Door(keeper, tools(services), folder=spool, stopping=services.stopping)
 
     def client(self, name: str, settings: ResourceSettings) -> Client:

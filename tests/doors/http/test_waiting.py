@@ -50,6 +50,22 @@ async def test_after_the_hold_the_same_call_continues_and_runs_once(gateway, ups
     assert set(answers) == {200, 409}
 
 
+async def test_who_has_a_share_of_answers_held_is_told_at_once(start, upstream):
+    async with start(http={"hold": "1h"}, limits={"waits": 2, "share": 50}) as gateway:
+        held = asyncio.create_task(gateway.fetch("POST", "/orders", data=BODY, headers=JSON))
+        await gateway.asked()
+        while not gateway.services.waits.taken:
+            await asyncio.sleep(0)
+        status, body, headers = await gateway.fetch("DELETE", "/orders/1")
+        assert (status, json.loads(body)["code"], headers["retry-after"]) == (409, "review_pending", "5")
+        assert not held.done()
+        refused = next(one for one in await gateway.pending() if one.action.arguments["method"] == "DELETE")
+        await gateway.services.gate.withdraw(refused.id, refused.action.actor)
+        await gateway.vote()
+        assert (await held)[0] == 200
+        assert gateway.services.waits.taken == 0
+
+
 async def test_the_same_call_in_another_spelling_is_another(gateway, upstream):
     await gateway.fetch("POST", "/orders", data=BODY, headers=JSON)
     await gateway.vote()

@@ -20,7 +20,9 @@ Stand = Callable[[str, str], str]
 SHORTEST: Final = 4
 _SHORT_NUMBER: Final = 6
 _WORDS: Final = frozenset({"type", "role", "object", "event", "jsonrpc"})
-"""Members whose values are a protocol's own words."""
+"""Members whose values are a protocol's own words, where they look like some."""
+_WORD: Final = re.compile(r"[a-z]{1,40}(?:[._/-][a-z]{1,40}){0,5}|2\.0")
+"""Anything else is data, whatever its name: callers of GraphQL and its like choose names themselves (threat E1)."""
 
 
 class Cleaner:
@@ -52,7 +54,7 @@ class Cleaner:
     def _leaf(self, kind: str, value: str, path: Sequence[str]) -> str | None:
         if kind == "number" and len(value) < _SHORT_NUMBER:
             return None
-        if path and path[-1] in _WORDS:
+        if path and path[-1] in _WORDS and _WORD.fullmatch(value):
             return None
         context = Context(path[-1] if path else None, tuple(path[:-1]), value=True) if kind != "key" else Context()
         cleaned = self.text(value, context)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from urllib.parse import quote, quote_plus, urlencode
 
 from consentry.actions import Json
 from consentry.doors.http.patterns import PathPattern
@@ -47,6 +49,20 @@ class Credentials:
     @property
     def names(self) -> frozenset[str]:
         return frozenset(name for name, _ in self.headers)
+
+
+SHORTEST_SECRET = 6
+"""What is shorter is no secret, and would be found everywhere."""
+
+
+@lru_cache(maxsize=256)
+def secrets_of(credentials: Credentials) -> tuple[str, ...]:
+    """How what the gate adds may come back, the longest first: parameters whole, values as they are and escaped."""
+    found = {f"{between}{urlencode([pair])}" for pair in credentials.query for between in ("&", "")}
+    values = {value for _, value in (*credentials.headers, *credentials.query)}
+    values |= {value.rpartition(" ")[2] for value in values}  # without its scheme
+    found |= {way(value) for value in values for way in (str, quote, quote_plus)}
+    return tuple(sorted((one for one in found if len(one) >= SHORTEST_SECRET), key=lambda one: (-len(one), one)))
 
 
 @dataclass(frozen=True, slots=True)

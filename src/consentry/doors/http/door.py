@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from consentry.doors.http import lens, pausing, problems, routing, websocket, wi
 from consentry.doors.http.body import Body, Counted
 from consentry.doors.http.cleaning import Cleaner
 from consentry.doors.http.client import Answer, Client
-from consentry.doors.http.config import Profile, Upstream
+from consentry.doors.http.config import Profile, Upstream, secrets_of
 from consentry.doors.http.errors import Ambiguous, Denied, Unreadable, UpstreamFailed
 from consentry.doors.http.exchange import Exchange
 from consentry.doors.http.filters import Filter, Plain
@@ -57,6 +58,8 @@ class Visit:
     body: Body | Counted
     route: Route
     prompt: Prompt | None = None
+    kept: Prompt | None = None
+    """Stands for the prompt where its answer is fetched later."""
 
     @property
     def upstream(self) -> Upstream:
@@ -103,11 +106,10 @@ class Door:
     async def _body(self, upstream: Upstream, head: Head, exchange: Exchange) -> Body | Counted:
         if not exchange.has_body:
             return bodies.NOTHING
+        source = wire.checked(head, exchange.body())
         if not routing.binds_body(upstream, head):
-            return Counted(exchange.body(), upstream.max_body)
-        body = await bodies.read(exchange.body(), memory=upstream.memory, limit=upstream.max_body, folder=self._folder)
-        wire.check_form(head, body.data)
-        return body
+            return Counted(source, upstream.max_body)
+        return await bodies.read(source, memory=upstream.memory, limit=upstream.max_body, folder=self._folder)
 
     async def _visit(
         self, client: Client, caller: Caller, exchange: Exchange, head: Head, body: Body | Counted
@@ -118,8 +120,10 @@ class Door:
         if any(name == one for name, _ in head.parameters for one, _ in upstream.credentials.query):
             raise Ambiguous("the query holds a parameter that the gate sets itself")
         prompt = llm.prompt_of(head, body) if upstream.profile is Profile.LLM else None
-        route = llm.route(prompt) if prompt is not None else routing.route(upstream, head, body)
-        return Visit(client, caller, exchange, head, headers, body, route, prompt)
+        kept = llm.kept(head) if upstream.profile is Profile.LLM and prompt is None else None
+        asked = kept if prompt is None and head.method == "GET" else prompt
+        route = llm.route(asked) if asked is not None else routing.route(upstream, head, body)
+        return Visit(client, caller, exchange, head, headers, body, route, prompt, kept)
 
     # Through the gate.
 
@@ -168,7 +172,16 @@ class Door:
         await visit.exchange.end()
 
     async def _hold(self, visit: Visit, decision: Decision) -> Decision:
-        """Hold the answer back for people; comments keep a stream of events alive, so that it can wait longer."""
+        """Hold the answer back for people, unless the caller has too many held already."""
+        with contextlib.ExitStack() as place:
+            try:
+                place.enter_context(self._keeper.hold(visit.caller))
+            except ConsentryError:
+                return decision
+            return await self._held(visit, decision)
+
+    async def _held(self, visit: Visit, decision: Decision) -> Decision:
+        """Comments keep a stream of events alive, so that it can wait longer."""
         upstream, clock = visit.upstream, asyncio.get_running_loop().time
         streams = _takes_events(visit)
         until = clock() + (upstream.stream_hold_s if streams else upstream.hold_s)
@@ -257,6 +270,8 @@ class Door:
         masks = decision.obligations.masks
         body = visit.body if visit.exchange.has_body else None
         if visit.prompt is None:
+            if visit.route.operation == llm.OPERATION and not visit.upstream.llm.mask_answers:
+                masks = ()
             return body, Masks(self._tools.cleaner(masks) if masks else None)
         masked = None
         if masks:
@@ -286,7 +301,7 @@ class Door:
 
     async def _send(self, visit: Visit, decision: Decision, body: Body | Counted | None) -> Answer:
         upstream, head = visit.upstream, visit.head
-        reads = bool(decision.obligations.masks) or visit.prompt is not None
+        reads = bool(decision.obligations.masks) or visit.prompt is not None or visit.kept is not None
         headers = [
             (name, value)
             for name, value in visit.headers
@@ -304,6 +319,7 @@ class Door:
         """The answer to the caller, filtered where it has to be. What it was worth noting is answered."""
         upstream, exchange = visit.upstream, visit.exchange
         headers = wire.given_back(answer.headers, cookies=upstream.cookies)
+        headers = wire.without_secrets(headers, secrets_of(upstream.credentials))
         filtering = self._filter(visit, decision, answer, masks)
         if filtering is not None:
             headers = filtering.headers(headers)
@@ -333,19 +349,20 @@ class Door:
         return filtering.notes()
 
     def _filter(self, visit: Visit, decision: Decision, answer: Answer, masks: Masks) -> Filter | None:
-        if visit.prompt is not None:
-            asks = self._asks(visit, decision) if visit.upstream.llm.tool_calls else None
-            return llm_answers.filter_for(visit.upstream, visit.prompt, answer, masks.cleaner, masks.masked, asks)
+        if (prompt := visit.prompt or visit.kept) is not None:
+            asks = self._asks(visit, decision, prompt) if visit.upstream.llm.tool_calls else None
+            return llm_answers.filter_for(visit.upstream, prompt, answer, masks.cleaner, masks.masked, asks)
         if masks.cleaner is None:
             return None
         return filter_for(visit.upstream, answer, masks.cleaner)
 
-    def _asks(self, visit: Visit, decision: Decision) -> Callable[[tuple[llm.ToolCall, ...]], Awaitable[None]]:
+    def _asks(
+        self, visit: Visit, decision: Decision, prompt: Prompt
+    ) -> Callable[[tuple[llm.ToolCall, ...]], Awaitable[None]]:
         """Puts the tool calls of an answer to policy, as an action of its own, before the caller gets them."""
 
         async def ask(calls: tuple[llm.ToolCall, ...]) -> None:
-            assert visit.prompt is not None
-            action, facts = llm.tool_calls(visit.caller.actor, visit.upstream, visit.prompt, calls, decision.digest,
+            action, facts = llm.tool_calls(visit.caller.actor, visit.upstream, prompt, calls, decision.digest,
                                            self._tools.look)  # fmt: skip
             found = await self._keeper.submit(visit.caller, action, facts)
             if found.waiting:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +36,9 @@ class Keeper(Protocol):
     async def wait(self, action_id: str, timeout_s: float) -> Decision:
         """The decision once it is no longer pending, or that of the timeout."""
 
+    def hold(self, caller: Caller) -> AbstractContextManager[None]:
+        """A place to hold the caller's answer in. Raises a `ConsentryError` where the caller's share is used up."""
+
     async def claim(self, action_id: str, caller: Caller) -> Claim:
         """Use the grant, once."""
 
@@ -54,9 +58,11 @@ class Keeper(Protocol):
 class GateKeeper:
     """A keeper in front of the gate of this process. `origin` is the address that people and programs use."""
 
-    def __init__(self, gate: Gate, origin: str) -> None:
+    def __init__(self, gate: Gate, origin: str, hold: Callable[[str], AbstractContextManager[None]]) -> None:
+        """`hold` gives the caller of an id a place."""
         self._gate = gate
         self._origin = origin
+        self._hold = hold
 
     async def submit(self, caller: Caller, action: Action, facts: Facts) -> Decision:
         return await self._gate.submit(Submission(action, facts, session=caller.session, door=DOOR), claim=True)
@@ -66,6 +72,9 @@ class GateKeeper:
 
     async def wait(self, action_id: str, timeout_s: float) -> Decision:
         return await self._gate.wait(action_id, timeout_s=timeout_s)
+
+    def hold(self, caller: Caller) -> AbstractContextManager[None]:
+        return self._hold(caller.actor.id)
 
     async def claim(self, action_id: str, caller: Caller) -> Claim:
         return await self._gate.claim(action_id, caller.actor)

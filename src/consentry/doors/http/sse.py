@@ -51,12 +51,11 @@ class Reader:
 
     def finish(self) -> Iterator[Event]:
         """An event that the end of the stream cut short, as far as it came."""
-        if self._rest:
-            self._line(self._rest)
-            self._rest = b""
-        event = self._line(b"")
-        if event is not None:
-            yield event
+        lines, self._rest = self._rest.split(b"\r"), b""
+        for one in (*lines, b""):
+            event = self._line(one)
+            if event is not None:
+                yield event
 
     def _line(self, raw: bytes) -> Event | None:
         try:

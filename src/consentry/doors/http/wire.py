@@ -7,10 +7,10 @@ that cleans a request up judges another one than the upstream gets.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus, unquote_to_bytes, urlencode
 
 from consentry.doors.http.errors import Ambiguous, MethodRefused
 
@@ -112,13 +112,22 @@ NOT_GIVEN_BACK = HOP_BY_HOP | {
 }
 """Headers of answers that speak for the upstream's host, which is not the one that the caller sees."""
 
+_ABOUT_ITSELF = frozenset(
+    {"cache-control", "content-encoding", "content-length", "content-type", "date", "expires", "last-modified", "vary"}
+)
+"""Headers of answers that repeat nothing of a request."""
+
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _TARGET = re.compile(r"/[!-~]*")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK", "PRI"})
-_FORM_METHOD = re.compile(rb"(?:^|&)_method=|name=\"?_method\"?", re.IGNORECASE)
+_OVERRIDING = re.compile(r"\s*[_.\[](?:http)?method(?:\[.*)?", re.IGNORECASE)
+"""Names of parameters that override the method, in the spellings that PHP takes for `_`."""
+_FORM_OVERRIDING = re.compile(rb"(?:[&;]|name\*?\s*=\s*\"?)\s*[_.\[]method\s*[\[=\"\r;]", re.IGNORECASE)
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+LONGEST_NAME = 256
 _LONGEST_TARGET = 16_384
 
 
@@ -182,7 +191,7 @@ def check_target(target: str, encoded_slash: bool) -> None:
         raise Ambiguous("the request's target must be a path and perhaps a query, in visible ASCII")
     path, _, query = target.partition("?")
     segments(path, encoded_slash)
-    if any(name in ("_method", "_httpMethod") for name, _ in parse_qsl(query, keep_blank_values=True)):
+    if any(_OVERRIDING.fullmatch(unquote_plus(one.partition("=")[0])) for one in re.split("[&;]", query)):
         raise Ambiguous("the query would override the method: send the method that you mean")
 
 
@@ -282,10 +291,12 @@ def passed_on(head: Head, *, ours: frozenset[str], cookies: bool) -> Headers:
     Not among them: what belongs to the connection, what only proxies say, whatever the gate sets itself (`ours`, with
     the caller's token), and cookies unless they may pass.
     """
-    left_out = nominated(head.headers)
+    left_out, taken = nominated(head.headers), {one.replace("_", "-") for one in ours}
     result = []
     for name, value in head.headers:
-        if name in _NEVER or name in left_out or name in ours or name.startswith("x-forwarded"):
+        if name in _NEVER or name in left_out or name.startswith("x-forwarded"):
+            continue
+        if name.replace("_", "-") in taken:  # many servers take both spellings for one
             continue
         if name == "cookie" and not cookies:
             continue
@@ -342,10 +353,27 @@ def given_back(headers: Iterable[tuple[bytes, bytes]], *, cookies: bool) -> list
     return result
 
 
-def check_form(head: Head, body: bytes) -> None:
-    """Refuse a form that overrides the method, as some frameworks take it. Raises `Ambiguous`."""
-    if head.media in ("application/x-www-form-urlencoded", "multipart/form-data") and _FORM_METHOD.search(body):
-        raise Ambiguous("the form would override the method: send the method that you mean")
+async def checked(head: Head, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body, as long as it is no form that overrides the method, as some frameworks take it. Raises `Ambiguous`."""
+    left = b"&"
+    async for piece in body:
+        if head.media in _FORMS:
+            text = left + piece
+            if _FORM_OVERRIDING.search(unquote_to_bytes(text.replace(b"+", b" "))):
+                raise Ambiguous("the form would override the method: send the method that you mean")
+            left = text[-LONGEST_NAME:]
+        yield piece
+
+
+def without_secrets(headers: Iterable[tuple[str, str]], secrets: Iterable[str]) -> list[tuple[str, str]]:
+    """Headers without what the gate has added: upstreams repeat a request in `Location`, `Link` and others."""
+    result = []
+    for name, value in headers:
+        for secret in secrets if name not in _ABOUT_ITSELF else ():
+            if secret in value:
+                value = value.replace(secret, "")
+        result.append((name, value))
+    return result
 
 
 def with_query(target: str, extra: tuple[tuple[str, str], ...]) -> str:

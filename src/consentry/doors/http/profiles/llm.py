@@ -62,7 +62,26 @@ _STRUCTURE = frozenset(
     }
 )
 """Members whose values are the API's own words and ids, and no part of what the model is told."""
-_OPAQUE = frozenset({"image_url", "input_image", "input_audio", "input_file", "image", "document", "file"})
+_OWN_WORD = re.compile(r"[\w.:/+=-]*")
+"""How such a value looks; what does not is data."""
+_OPAQUE = frozenset(
+    {
+        "image_url",
+        "input_image",
+        "input_audio",
+        "input_file",
+        "image",
+        "document",
+        "file",
+        "video_url",
+        "computer_screenshot",
+        "container_upload",
+    }
+)
+_HOLDS = ("source", "image_url", "file", "file_data", "file_id", "file_url", "input_audio", "video_url")
+"""Where such a part has what it is about, or says where that is."""
+_INLINE = re.compile(r"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
+_SHORT_NUMBER = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +137,15 @@ def prompt_of(head: Head, body: Body | Counted) -> Prompt | None:
     return Prompt(SHAPES[endpoint], endpoint, value, body.data.decode("utf-8"))
 
 
+def kept(head: Head) -> Prompt | None:
+    """What stands for the prompt where an answer is fetched later: of the background, or kept by the provider."""
+    path = f"/{'/'.join(wire.segments(head.path, True))}".lower()
+    endpoint = next((one for one in ("/chat/completions", "/responses") if f"{one}/" in path), None)
+    if endpoint is None and "/conversations/" in path:
+        endpoint = "/responses"
+    return None if endpoint is None else Prompt(SHAPES[endpoint], endpoint, {}, "")
+
+
 def route(prompt: Prompt) -> Route:
     """The operation of a prompt, with what policy is told of it."""
     facts: dict[str, Json] = {"provider": prompt.provider}
@@ -152,7 +180,9 @@ def mask(prompt: Prompt, cleaner: Cleaner, key: bytes, pass_unreadable: bool) ->
         return placeholder(entity, value, key, made)
 
     def change(kind: str, value: str, path: Sequence[str]) -> str | None:
-        if kind != "string" or (path and path[-1] in _STRUCTURE):
+        if not _is_callers(path) and (kind != "string" or _is_structure(path, value)):
+            return None
+        if kind == "number" and len(value) < _SHORT_NUMBER:
             return None
         context = Context(path[-1] if path else None, tuple(path[:-1]))
         swapped = cleaner.swap(value, stand, lambda one: PLACEHOLDER.fullmatch(one) is not None, context)
@@ -163,6 +193,15 @@ def mask(prompt: Prompt, cleaner: Cleaner, key: bytes, pass_unreadable: bool) ->
     except Exception as error:
         raise LensFailed("the prompt could not be masked, so it was not sent; see the log") from error
     return Masked(data, made, frozenset(types))
+
+
+def _is_callers(path: Sequence[str]) -> bool:
+    """Whether names and types of values are here as a tool has them, and not as the API does (threat E1)."""
+    return "input" in path[1:] or path[:1] == ("metadata",)
+
+
+def _is_structure(path: Sequence[str], value: str) -> bool:
+    return bool(path) and path[-1] in _STRUCTURE and _OWN_WORD.fullmatch(value) is not None
 
 
 def placeholder(entity: str, value: str, key: bytes, made: dict[str, str]) -> str:
@@ -178,10 +217,12 @@ def placeholder(entity: str, value: str, key: bytes, made: dict[str, str]) -> st
 
 def _opaque(value: Json) -> Iterator[bool]:
     """Whether parts of a prompt are data that is no text."""
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        if _INLINE.match(value):
+            yield True
+    elif isinstance(value, Mapping):
         kind = value.get("type")
-        source = value.get("source", value.get("image_url", value.get("file_data", value.get("input_audio"))))
-        if kind in _OPAQUE and source is not None:
+        if isinstance(kind, str) and kind in _OPAQUE and any(value.get(name) is not None for name in _HOLDS):
             yield True
         for item in value.values():
             yield from _opaque(item)

@@ -15,6 +15,7 @@ from consentry.doors.http.client import Answer
 from consentry.doors.http.config import Upstream
 from consentry.doors.http.errors import Unreadable
 from consentry.doors.http.filters import Filter
+from consentry.doors.http.masking import filter_for as filter_texts
 from consentry.doors.http.profiles.llm import PLACEHOLDER, Masked, Prompt, ToolCall, revealed
 from consentry.doors.http.profiles.llm_shapes import Delta, Shape, calls_in, deltas_of, shape_of
 from consentry.doors.http.sse import Event, Reader
@@ -43,11 +44,13 @@ def filter_for(
     if answer.empty:
         return None
     if prompt.endpoint == "/embeddings" or answer.status >= 300:
-        has_to = False
+        asks, has_to = None, cleaner is not None
     if media == "text/event-stream":
         found = Stream(upstream, prompt, cleaner, masked, asks)
     elif media == "application/json":
-        found = Document(upstream, prompt, cleaner, masked, asks if answer.status < 300 else None)
+        found = Document(upstream, prompt, cleaner, masked, asks)
+    elif asks is None and cleaner is not None:  # an error text, say
+        return filter_texts(upstream, answer, cleaner)
     if found is None or coding not in ("identity", *filters.CODINGS):
         if has_to and not upstream.pass_unreadable:
             raise Unreadable("the model's answer is of a type or packing that cannot be looked into")
@@ -123,14 +126,27 @@ class _Answering:
             text = self._cleaner.text(text)
         return text if self._masked is None else revealed(text, self._masked.values, in_json=in_json)
 
-    def _leaves(self, value: Json, key: str = "") -> Json:
-        """A JSON value with every text of the model changed."""
+    def _leaves(self, value: Json, key: str = "", *, data: bool = False) -> Json:
+        """A JSON value with every text of the model changed; `data` where names are a tool's own (threat E1)."""
         if isinstance(value, str):
-            return value if key in _STRUCTURE else self._text(value, in_json=key == "arguments")
+            return value if key in _STRUCTURE and not data else self._text(value, in_json=key == "arguments")
         if isinstance(value, Mapping):
-            return {name: self._leaves(item, name) for name, item in value.items()}
+            return {name: self._leaves(item, name, data=data or name == "input") for name, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._leaves(item, key) for item in value]
+            return [self._leaves(item, key, data=data) for item in value]
+        return value
+
+    def _only_texts(self, value: Json) -> Json:
+        """Where texts are masked: without what repeats them by tokens. Raises `Unreadable` for sound (threat F5)."""
+        if self._cleaner is None:
+            return value
+        if isinstance(value, Mapping):
+            if isinstance(value.get("audio"), Mapping):
+                raise Unreadable("the model's answer holds sound, and answers of this resource are masked")
+            kept = {name: self._only_texts(item) for name, item in value.items() if name != "logprobs"}
+            return kept if len(kept) == len(value) else {**kept, "logprobs": [] if "delta" in value else None}
+        if isinstance(value, list | tuple):
+            return [self._only_texts(item) for item in value]
         return value
 
 
@@ -163,6 +179,7 @@ class Document(_Answering):
         except orjson.JSONDecodeError:
             raise Unreadable("the model's answer says that it is JSON, and is not") from None
         self._usage.look(value)
+        value = self._only_texts(value)
         calls = tuple(calls_in(value))
         if calls and self._asks is not None:
             await self._asks(calls)
@@ -230,6 +247,13 @@ class _Calls:
     held: list[tuple[Event, Json, list[Delta]]] = field(default_factory=list)
     names: dict[tuple[str | int, ...], str] = field(default_factory=dict)
     texts: dict[tuple[str | int, ...], str] = field(default_factory=dict)
+    whole: dict[tuple[str | int, ...], ToolCall] = field(default_factory=dict)
+
+    def asked(self) -> tuple[ToolCall, ...]:
+        """What is put to policy. Something that holds up events and says nothing of itself is a call without a name."""
+        written = {key: ToolCall(self.names.get(key, ""), text) for key, text in self.texts.items() if text}
+        named = {key: ToolCall(name, "{}") for key, name in self.names.items()}
+        return tuple((named | written | self.whole).values()) or (ToolCall("", "{}"),)
 
 
 class Stream(_Answering):
@@ -249,6 +273,7 @@ class Stream(_Answering):
         self._shape: Shape = shape_of(prompt.provider, prompt.endpoint)
         self._channels: dict[tuple[str | int, ...], _Channel] = {}
         self._calls: _Calls | None = None
+        self._told: set[tuple[str | int, ...]] = set()
         self._size = 0
 
     async def feed(self, data: bytes) -> bytes:
@@ -269,8 +294,9 @@ class Stream(_Answering):
                 return event.encode()
             raise Unreadable("the model's stream holds an event that is not JSON") from None
         self._usage.look(value)
+        value = self._only_texts(value)
         deltas = list(deltas_of(self._shape, value))
-        if self._asks is not None and (self._calls is not None or self._shape.begins_call(value)):
+        if self._asks is not None and (self._calls is not None or self._begins(value)):
             return await self._waiting(event, value, deltas)
         return self._pass(event, value, deltas)
 
@@ -316,6 +342,10 @@ class Stream(_Answering):
 
     # Tool calls.
 
+    def _begins(self, value: Json) -> bool:
+        """Whether an event has to do with a tool call that nobody was asked about."""
+        return self._shape.begins_call(value) or any(key not in self._told for key, _ in self._shape.whole(value))
+
     async def _waiting(self, event: Event, value: Json, deltas: list[Delta]) -> bytes:
         self._calls = calls = self._calls or _Calls()
         calls.held.append((event, value, deltas))
@@ -323,6 +353,7 @@ class Stream(_Answering):
         if self._size > self._upstream.max_masked:
             raise Unreadable("the model's tool calls are larger than what is looked into")
         calls.names.update(self._shape.names(value))
+        calls.whole.update((key, call) for key, call in self._shape.whole(value) if key not in self._told)
         for one in deltas:
             if one.is_call:
                 calls.texts[one.key] = calls.texts.get(one.key, "") + one.text
@@ -333,9 +364,9 @@ class Stream(_Answering):
         calls, self._calls, self._size = self._calls, None, 0
         if calls is None:
             return b""
-        found = tuple(ToolCall(name, calls.texts.get(key, "") or "{}") for key, name in calls.names.items())
-        if found and self._asks is not None:
-            await self._asks(found)
+        if self._asks is not None:
+            await self._asks(calls.asked())
+        self._told.update((*calls.names, *calls.texts, *calls.whole))
         parts, given = [], set()
         for event, value, deltas in calls.held:
             if self._changes:

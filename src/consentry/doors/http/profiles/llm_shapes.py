@@ -45,6 +45,9 @@ class Shape(Protocol):
     def names(self, value: Json) -> Iterator[tuple[Key, str]]:
         """The keys and names of tool calls that an event begins."""
 
+    def whole(self, value: Json) -> Iterator[tuple[Key, ToolCall]]:
+        """Tool calls that an event holds as a whole, whatever was streamed of them."""
+
     def ends_calls(self, value: Json) -> bool: ...
 
 
@@ -86,10 +89,11 @@ class Chat:
             delta = choice.get("delta")
             yield from _texts(key, delta, ("content", "refusal", "reasoning_content", "reasoning"))
             for number, call in enumerate(self._calls(delta)):
-                function = call.get("function")
-                if isinstance(function, dict) and isinstance(function.get("arguments"), str):
-                    place = _number(call.get("index", number))
-                    yield Delta((*key, "call", place), function, "arguments", is_call=True)
+                place = (*key, "call", _number(call.get("index", number)))
+                inner = _inner(call)
+                for name in ("arguments", "input"):
+                    if isinstance(inner.get(name), str):
+                        yield Delta(place, inner, name, is_call=True)
 
     def _calls(self, delta: Json) -> Iterator[dict[str, Json]]:
         if isinstance(delta, dict):
@@ -109,11 +113,13 @@ class Chat:
     def names(self, value: Json) -> Iterator[tuple[Key, str]]:
         for choice in _dicts(value.get("choices") if isinstance(value, dict) else None):
             for number, call in enumerate(self._calls(choice.get("delta"))):
-                function = call.get("function")
-                name = function.get("name") if isinstance(function, dict) else None
+                name = _inner(call).get("name")
                 if isinstance(name, str) and name:
                     place = _number(call.get("index", number))
                     yield (_number(choice.get("index")), "call", place), name
+
+    def whole(self, value: Json) -> Iterator[tuple[Key, ToolCall]]:
+        yield from ()
 
     def ends_calls(self, value: Json) -> bool:
         return any(True for _ in self.ends(value))
@@ -146,6 +152,11 @@ class Messages:
             if isinstance(block, dict) and str(block.get("type")).endswith("tool_use"):
                 yield (_number(value.get("index")), "call"), str(block.get("name"))
 
+    def whole(self, value: Json) -> Iterator[tuple[Key, ToolCall]]:
+        block = value.get("content_block") if isinstance(value, dict) else None
+        if isinstance(block, dict) and block.get("input") and isinstance(value, dict):
+            yield (_number(value.get("index")), "call"), _call(block)
+
     def ends_calls(self, value: Json) -> bool:
         return isinstance(value, dict) and value.get("type") in ("content_block_stop", "message_stop", "error")
 
@@ -158,7 +169,7 @@ class Responses:
         if not kind.endswith(".delta") or not isinstance(value.get("delta"), str):
             return
         item = str(value.get("item_id"))
-        if kind.endswith("_call_arguments.delta"):
+        if "_call_" in kind:
             yield Delta((item, "call"), value, "delta", is_call=True)
         else:
             yield Delta((item, kind, _number(value.get("content_index"))), value, "delta")
@@ -179,6 +190,14 @@ class Responses:
             if isinstance(item, dict) and str(item.get("type")).endswith("_call"):
                 yield (str(item.get("id")), "call"), str(item.get("name", item.get("type")))
 
+    def whole(self, value: Json) -> Iterator[tuple[Key, ToolCall]]:
+        if isinstance(value, dict):
+            response = value.get("response")
+            ended = value.get("item") if value.get("type") == "response.output_item.done" else None
+            for item in _dicts([ended, *(_list(response.get("output")) if isinstance(response, dict) else ())]):
+                if str(item.get("type")).endswith("_call"):
+                    yield (str(item.get("id")), "call"), _call(item)
+
     def ends_calls(self, value: Json) -> bool:
         kind = str(value.get("type")) if isinstance(value, dict) else ""
         return kind in ("response.output_item.done", "response.completed", "response.incomplete", "response.failed")
@@ -188,24 +207,38 @@ def calls_in(value: Json) -> Iterator[ToolCall]:
     """The tool calls of an answer in one piece, whichever shape it has."""
     if not isinstance(value, Mapping):
         return
-    for choice in _dicts(value.get("choices")):
-        message = choice.get("message")
-        for call in _dicts(message.get("tool_calls")) if isinstance(message, dict) else ():
-            yield _call(call.get("function"))
-        if isinstance(message, dict) and isinstance(message.get("function_call"), dict):
-            yield _call(message["function_call"])
-    for block in _dicts(value.get("content")):
-        if str(block.get("type")).endswith("tool_use"):
-            yield ToolCall(str(block.get("name")), _written(block.get("input")))
-    for item in _dicts(value.get("output")):
-        if str(item.get("type")).endswith("_call"):
-            yield ToolCall(str(item.get("name", item.get("type"))), str(item.get("arguments", "{}")))
+    for message in (value, *(choice.get("message") for choice in _dicts(value.get("choices")))):
+        if isinstance(message, Mapping):
+            for call in (*_dicts(message.get("tool_calls")), *_dicts([message.get("function_call")])):
+                yield _call(call)
+    for item in (*_dicts(value.get("content")), *_dicts(value.get("output"))):
+        if str(item.get("type")).endswith(("tool_use", "_call")):
+            yield _call(item)
+    for item in _dicts(value.get("data")):  # a list of what was kept
+        yield from (_call(item),) if str(item.get("type")).endswith(("tool_use", "_call")) else calls_in(item)
 
 
-def _call(function: Json) -> ToolCall:
-    if not isinstance(function, Mapping):
-        return ToolCall("", "{}")
-    return ToolCall(str(function.get("name")), str(function.get("arguments", "{}")))
+_ABOUT = frozenset({"id", "call_id", "type", "status", "name", "index", "result", "results", "output", "outputs"})
+"""Members of a call that do not say what it is to do."""
+
+
+def _inner(call: dict[str, Json]) -> dict[str, Json]:
+    """Where a call has its name and arguments: chat has them one level down."""
+    return next(_dicts([call.get("function"), call.get("custom"), call]))
+
+
+def _call(call: dict[str, Json]) -> ToolCall:
+    """What a call is to do, all of it, however its kind says so: whoever decides must see that (threat D6)."""
+    inner = _inner(call)
+    said = inner.get("arguments", inner.get("input"))
+    if said is None:
+        said = {name: item for name, item in inner.items() if name not in _ABOUT}
+    name = inner.get("name") or call.get("type")
+    return ToolCall(name if isinstance(name, str) else "", said if isinstance(said, str) else _written(said))
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _written(value: Json) -> str:
