@@ -84,7 +84,7 @@ async def test_json_keeps_its_form(start, upstream, allow):
         ("application/json", b"not json at all " + EMAIL.encode(), {}),
         ("application/json", b'{"a": "\xff"}', {}),
         ("application/json", b"not gzip", {"content-encoding": "gzip"}),
-        ("application/json", gzip.compress(b'{"a": 1}')[:-9], {"content-encoding": "gzip"}),
+        ("application/json", gzip.compress(b'{"a": 1}', mtime=0)[:-9], {"content-encoding": "gzip"}),
     ],
 )
 async def test_e9_what_cannot_be_read_is_refused(start, upstream, allow, problem, content_type, body, headers):
