@@ -25,7 +25,7 @@ settings.load_profile("no-deadline")
 KEYS = KeyRing(bytes(range(32)))
 PATTERNS = {
     "EMAIL_ADDRESS": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"),
-    "CREDIT_CARD": re.compile(r"(?<!\d)4\d{15}(?!\d)"),
+    "CREDIT_CARD": re.compile(r"(?<![\d.])4\d{15}(?!\d)"),
     "PHONE_NUMBER": re.compile(r"\+1 \d{3} \d{3} \d{4}"),
     "PERSON": re.compile(r"\bAda Lovelace\b"),
     "SECRET": re.compile(r"-----BEGIN KEY-----[^-]*-----END KEY-----"),
