@@ -198,7 +198,11 @@ class FakeTeams:
             found = [one for one in found if one["conversation"].endswith(one["id"])]
         else:
             found = [one for one in found if one["conversation"].endswith(f"={thread}") and one["id"] != thread]
-        return 200, {"value": [self._as_graph(one) for one in found[::-1][: int(request.query["$top"])]]}
+        begin = int(request.query.get("$skiptoken", "0"))
+        end = begin + min(50, int(request.query["$top"]))
+        answer = {"value": [self._as_graph(one) for one in found[::-1][begin:end]]}
+        more = {"@odata.nextLink": f"{self.url}{request.path}?$top=50&$skiptoken={end}"} if end < len(found) else {}
+        return 200, answer | more
 
     @staticmethod
     def _as_graph(one: dict) -> dict:

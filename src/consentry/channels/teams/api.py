@@ -69,10 +69,11 @@ class TeamsApi:
         url = "/".join([f"{service_url.rstrip('/')}/v3/conversations", *(quote(one, safe="") for one in path)])
         return await self._as_bot(BOT, method, url, "a message", body)
 
-    async def graph(self, *path: str, top: int) -> dict[str, object]:
-        """One look at Microsoft Graph, as the bot. Raises `SendFailed`, `RateLimited`."""
+    async def graph(self, *path: str, top: int, after: str | None = None) -> dict[str, object]:
+        """One page of what Microsoft Graph lists, as the bot. Raises `SendFailed`, `RateLimited`."""
         url = "/".join([f"{self._config.graph_url.rstrip('/')}/v1.0", *(quote(one, safe="") for one in path)])
-        return await self._as_bot(GRAPH, "GET", f"{url}?$top={top}", "a look for a message", None)
+        page = f"$top={top}" + (f"&$skiptoken={quote(after, safe='')}" if after else "")
+        return await self._as_bot(GRAPH, "GET", f"{url}?{page}", "a look for a message", None)
 
     async def _as_bot(self, scope: str, method: str, url: str, what: str, body: object) -> dict[str, object]:
         headers = {"authorization": f"Bearer {await self.token(scope)}"}
@@ -102,7 +103,7 @@ class TeamsApi:
             async with self._session.request(
                 method, url, data=data, headers=dict(headers or {}), allow_redirects=False
             ) as answer:
-                content = await answer.content.read(MAX_ANSWER)
+                content = await _read(answer)
                 status, told = answer.status, answer.headers
         except aiohttp.ClientConnectorError:
             raise SendFailed(f"Teams cannot be reached for {what}") from None
@@ -126,6 +127,16 @@ class Refused(SendFailed):
         text = f"Teams refused {what}: status {status}" + (f", `{named}`" if named else "")
         super().__init__(text, ambiguous=status >= 500)
         self.http = status
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole of an answer. Raises `ValueError` where it is too long."""
+    found = bytearray()
+    async for part in answer.content.iter_any():
+        found += part
+        if len(found) > MAX_ANSWER:
+            raise ValueError("too long an answer")
+    return bytes(found)
 
 
 def _object(content: bytes) -> dict[str, object]:

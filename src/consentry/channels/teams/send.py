@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, cast
+from urllib.parse import parse_qs, urlsplit
 
 from consentry.channels.model import InvalidAddress, Outgoing, Posted, Remark, Role, SendFailed
 from consentry.channels.teams import render
@@ -13,7 +14,8 @@ from consentry.channels.teams.book import Book
 from consentry.channels.teams.config import TeamsConfig
 from consentry.channels.teams.route import USER
 
-PAGE = 50
+PAGE, PAGES = 50, 6
+"""Graph lists at most 50 messages at once; a lost one may have been tried before so many others."""
 THREAD = ";messageid="
 CARD = "application/vnd.microsoft.card.adaptive"
 
@@ -96,13 +98,21 @@ class TeamsSender:
         if team is None:
             return None
         path = ("teams", team, "channels", channel, "messages", *((thread, "replies") if thread else ()))
-        try:
-            answer = await self._api.graph(*path, top=PAGE)
-        except Refused as error:
-            if error.ambiguous:
-                raise
-            return None
-        return next((_text(one, "id") for one in _dicts(answer.get("value")) if wanted in _cards(one)), None)
+        after: str | None = None
+        for _ in range(PAGES):
+            try:
+                answer = await self._api.graph(*path, top=PAGE, after=after)
+            except Refused as error:
+                if error.ambiguous:
+                    raise
+                return None
+            for one in _dicts(answer.get("value")):
+                if wanted in _cards(one):
+                    return _text(one, "id")
+            after = _next(answer)
+            if after is None:
+                break
+        return None
 
 
 def activity(shown: render.Message) -> dict[str, object]:
@@ -119,6 +129,13 @@ def _cards(found: dict[str, object]) -> str:
     return "\n".join(
         str(one.get("content")) for one in _dicts(found.get("attachments")) if one.get("contentType") == CARD
     )
+
+
+def _next(answer: dict[str, object]) -> str | None:
+    """Where the next page begins. Of the link, only that is used: its address could be anything."""
+    link = answer.get("@odata.nextLink")
+    found = parse_qs(urlsplit(link).query).get("$skiptoken") if isinstance(link, str) else None
+    return found[0] if found else None
 
 
 def _dicts(value: object) -> Iterator[dict[str, object]]:
