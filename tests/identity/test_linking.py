@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from consentry.channels import linking
+from consentry.channels.linking import ChatUser
 from consentry.consent.errors import NotAllowed
 from consentry.identity.directory import Directory
 from consentry.identity.errors import IdentityTaken, NotSignedIn
@@ -16,6 +18,8 @@ from consentry.identity.model import SignedIn
 from consentry.identity.oidc import SignInRefused
 from consentry.identity.oidc_claims import Asserted
 from consentry.identity.providers import Provider
+from consentry.identity.scim import Scim
+from consentry.identity.scim_models import Group, Member, User
 from consentry.store import Store, open_store
 
 CORP = Provider("corp", "https://id.example.org", "client", domains=("example.org",), invite_only=False)
@@ -188,3 +192,51 @@ async def test_without_providers_links_are_as_they_were(house) -> None:
     await directory.sign_in_with(account())
     assert await directory.sign_in((await directory.invite(house.root.session.subject, "ada@example.org")).token)
     directory.close()
+
+
+async def test_what_others_could_do_as_somebody_ends_with_their_first_sign_in_at_a_provider(house) -> None:
+    """Whoever made the link of somebody who was invited must not stay them (account pre-hijacking)."""
+    root = house.root.session.subject
+    link = await house.directory.invite(root, "ada@example.org")
+    theirs = await house.directory.sign_in(link.token)
+    chat = ChatUser("slack", "T1", "U-root")
+    await house.store.write(lambda tx: linking.offer(tx, chat, "one"))
+    await house.store.write(lambda tx: linking.confirm(tx, "one", theirs.session))
+    own = await house.directory.sign_in((await house.directory.invite(link.person, "ada@example.org")).token)
+    mine = ChatUser("slack", "T1", "U-ada")
+    await house.store.write(lambda tx: linking.offer(tx, mine, "two"))
+    await house.store.write(lambda tx: linking.confirm(tx, "two", own.session))
+
+    ada = await house.directory.sign_in_with(account())
+
+    assert ada.session.subject == link.person
+    with pytest.raises(NotSignedIn):
+        await house.directory.authenticate(theirs.token)
+    with pytest.raises(linking.NotLinked):
+        await house.store.read(lambda tx: linking.who(tx, chat))
+    assert (await house.directory.authenticate(own.token)).subject == link.person
+    assert (await house.store.read(lambda tx: linking.who(tx, mine))).person.id == link.person
+
+
+@pytest.mark.parametrize("group", ["admins", "stewards"])
+async def test_a12_an_address_that_scim_has_moved_gives_nobody_a_group_of_ours(house, group) -> None:
+    """The SCIM token and an ordinary account at the provider are not worth a group that SCIM may not fill."""
+    victim = await house.directory.invite(None, "ada@example.org", groups=(group,))
+    scim = Scim(house.store, "https://consentry.example.org/scim/v2")
+    await scim.create_user(User(user_name="ada@example.org"))
+    await scim.replace_user(victim.person, User(user_name="mallory@example.org"))
+    with pytest.raises(SignInRefused):
+        await house.directory.sign_in_with(account("mallory-1", "mallory@example.org"))
+
+
+async def test_a12_somebody_who_comes_by_a_moved_address_decides_nothing_that_was_asked_before(house) -> None:
+    scim = Scim(house.store, "https://consentry.example.org/scim/v2")
+    user = await scim.create_user(User(user_name="ada@example.org"))
+    await scim.create_group(Group(display_name="Stewards", members=[Member(value=user.id)]))
+    (before,) = [one for one in await house.directory.memberships() if one.group == "stewards"]
+    await scim.replace_user(str(user.id), User(user_name="countess@example.org"))
+    await asyncio.sleep(0.01)
+    came = await house.directory.sign_in_with(account("ada-1", "countess@example.org"))
+    (after,) = [one for one in await house.directory.memberships() if one.group == "stewards"]
+    assert (came.session.subject, after.person) == (user.id, user.id)
+    assert after.since_ms > before.since_ms

@@ -17,8 +17,10 @@ from consentry.identity.linking_groups import follow_groups
 from consentry.identity.model import Identity, Session, TokenKind
 from consentry.identity.oidc import SignInRefused
 from consentry.identity.oidc_claims import Asserted
+from consentry.identity.rows import FORMER_EMAIL
+from consentry.identity.scim_rows import is_managed
 from consentry.identity.sessions import Lifetimes
-from consentry.identity.tokens import Origin, find_session, find_token, origin_of
+from consentry.identity.tokens import Origin, end_all_by_others, find_session, find_token, origin_of
 from consentry.policy.emails import email_key, email_text
 from consentry.policy.model import Assurance, Person
 from consentry.store import Tx, tables
@@ -26,7 +28,7 @@ from consentry.store import Tx, tables
 OIDC = "oidc"
 """The kind of the identities that providers vouch for."""
 
-_I, _T = tables.identities.c, tables.tokens.c
+_I, _T, _M = tables.identities.c, tables.tokens.c, tables.memberships.c
 _REFUSED = "this account is not linked to a person here: ask an administrator to invite the address that it has"
 
 
@@ -83,6 +85,8 @@ def _recognise(tx: Tx, who: Asserted) -> Identity:
         person = people.arrive(tx, who.email, who.name, who.provider.source)
     elif not _is_theirs(tx, person, who):
         raise SignInRefused(_REFUSED)
+    else:
+        _settle_in(tx, person)
     return people.bind(tx, None, person.id, OIDC, who.provider.issuer, who.subject)
 
 
@@ -92,9 +96,34 @@ def _is_theirs(tx: Tx, person: Person, who: Asserted) -> bool:
     Not where it is written otherwise: `a.b+c@` counts as `ab@` so that one human is not two persons, but a provider may
     give the two mailboxes to two people. Not where the person has an account at this issuer: a second one that has
     their address is the first one's successor, or somebody who took the address over. Only an administrator knows.
+    Not where SCIM has moved the address of somebody who is in a group of ours: its token would be worth that group.
     """
     has = select(_I.id).where(_I.person_id == person.id, _I.kind == OIDC, _I.issuer == who.provider.issuer)
-    return person.active and email_text(person.email) == who.email and tx.execute(has).first() is None
+    if not person.active or email_text(person.email) != who.email or tx.execute(has).first() is not None:
+        return False
+    held = select(_M.group_name).where(_M.person_id == person.id)
+    return not _was_moved(tx, person) or all(is_managed(tx, str(group)) for group in tx.execute(held).scalars().all())
+
+
+def _was_moved(tx: Tx, person: Person) -> bool:
+    moved = select(_I.id).where(_I.person_id == person.id, _I.kind == FORMER_EMAIL)
+    return tx.execute(moved.limit(1)).first() is not None
+
+
+def _settle_in(tx: Tx, person: Person) -> None:
+    """The provider vouches for them now: what others could do as them until then ends.
+
+    Sessions by links that somebody else made end, and chat accounts that were linked in such sessions; memberships of
+    somebody whose address SCIM has moved count from now on (threat A12).
+    """
+    end_all_by_others(tx, person.id)
+    origins = tables.channel_origins.c
+    for row in tx.execute(select(_I.id).join(tables.channel_origins, origins.identity_id == _I.id).where(
+        _I.person_id == person.id, origins.issued_by.is_not(None)
+    )).all():  # fmt: skip
+        people.unlink(tx, None, row.id, None)
+    if _was_moved(tx, person):
+        people.count_from_now(tx, person.id)
 
 
 def require_link_usable(tx: Tx, rule: LinkRule, link: bytes, *, providers: bool) -> None:

@@ -124,9 +124,15 @@ def bring_back(tx: Tx, by: str | None, person_id: str, *, reason: str | None = N
     """`enable` without its checks, for changes that have made them."""
     tx.roster_changed()
     _set_active(tx, person_id, True)
+    count_from_now(tx, person_id)
+    record(tx, "person.enabled", {"person": person_id, "by": by, "cause": cause}, sealed={"reason": reason})
+
+
+def count_from_now(tx: Tx, person_id: str) -> None:
+    """Let a person's memberships decide nothing that was asked before (threat A12)."""
+    tx.roster_changed()
     memberships = tables.memberships
     tx.execute(update(memberships).where(memberships.c.person_id == person_id).values(since=tx.now_ms))
-    record(tx, "person.enabled", {"person": person_id, "by": by, "cause": cause}, sealed={"reason": reason})
 
 
 def readdress(tx: Tx, person: Person, email: str, name: str, channel: str) -> None:

@@ -119,6 +119,14 @@ def end_all_of_identity(tx: Tx, identity: str, by: str | None) -> None:
         end(tx, row, by)
 
 
+def end_all_by_others(tx: Tx, subject: str) -> None:
+    """End every session of a person that a link has opened which somebody else made."""
+    theirs = select(_O.hash).where(_O.issued_by.is_not(None))
+    query = select(tables.tokens).where(_T.subject_id == subject, _T.hash.in_(theirs), _T.ended_at.is_(None))
+    for row in tx.execute(query.where(_T.kind == TokenKind.PERSON.value)).all():
+        end(tx, row, None)
+
+
 def end(tx: Tx, row: AnyRow, by: str | None) -> None:
     """End one token; a session's end is recorded."""
     tx.execute(update(tables.tokens).where(_T.hash == row.hash, _T.ended_at.is_(None)).values(ended_at=tx.now_ms))
