@@ -381,7 +381,7 @@ class TeamsSettings(Section):
     direct: bool = False
     """Whether each linked person who may decide is also asked in their chat with the bot."""
     login_url: str = "https://login.microsoftonline.com"
-    """Where the bot signs in; other clouds have others."""
+    """Where the bot signs in."""
     openid_url: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
     """Where the Bot Framework says what its keys are."""
     service_url: str = "https://smba.trafficmanager.net/teams"
