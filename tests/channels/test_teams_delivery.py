@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from consentry.actions import Action, Actor, Kind
 from consentry.channels.delivery import Deliverer
 from consentry.channels.model import target_of
 from consentry.channels.teams.api import TeamsApi
-from consentry.channels.teams.book import Book
+from consentry.channels.teams.book import ANY, Book
 from consentry.channels.teams.route import TeamsRoute
 from consentry.channels.teams.send import TeamsSender
 from consentry.consent.gate import Gate
@@ -53,6 +54,28 @@ async def line(store_url, tmp_path, teams_module, monkeypatch):
     directory.close()
     await gate.close()
     await fake.stop()
+
+
+async def test_places_are_kept_as_teams_told_them_last(line) -> None:
+    gate, fake, ahead, asker = line
+    config = teams_config(TeamsSettings.model_validate(fake.settings()))
+    book = Book(gate.store, config)
+    assert await book.service_url() == fake.service.rstrip("/"), "that of the settings, before anything was told"
+    assert await book.person("ada") is None
+    await book.remember("ada", "a:1", "https://smba.example/emea/")
+    ahead[0] += 1_000
+    await book.remember(ANY, "19:x@thread.tacv2", "https://smba.example/amer")
+    assert (await book.person("ada"), await book.service_url()) == ("a:1", "https://smba.example/amer")
+    ahead[0] += 1_000
+    await book.remember("ada", "a:2", "https://smba.example/emea")
+    assert (await book.person("ada"), await book.service_url()) == ("a:2", "https://smba.example/emea")
+    other = Book(gate.store, dataclasses.replace(config, tenant=config.app_id))
+    assert await other.person("ada") is None, "another tenant's people are others"
+    await book.forget("ada")
+    assert (await book.person("ada"), await book.service_url()) == (None, "https://smba.example/amer")
+    action = Action(Actor(Kind.PERSON, asker), "shell.exec", "host/a", {}, (), {})
+    request = (await gate.submit(Submission(action, CLEAN))).request_id
+    assert await book.deciders(request) == (), "nobody has linked an account"
 
 
 async def test_all_arrive_within_the_limits_and_none_twice(line) -> None:
