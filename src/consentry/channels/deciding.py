@@ -19,7 +19,6 @@ from consentry.channels import linking
 from consentry.channels.card import Card, build
 from consentry.channels.linking import ChatUser, Linked
 from consentry.channels.model import Mask, Role
-from consentry.channels.rows import insert_missing
 from consentry.consent.errors import AlreadyDecided, AssuranceTooLow, NotEligible, StaleView
 from consentry.consent.gate import Gate
 from consentry.consent.model import Ballot, BallotVerdict, Request, RequestQuery, Voter
@@ -106,7 +105,7 @@ class Desk:
         key = hashlib.sha256(callback).digest()
 
         def see(tx: Tx) -> bool:
-            new = insert_missing(tx, tables.channel_seen, {"key": key, "at": tx.now_ms})
+            new = tx.insert_missing(tables.channel_seen, {"key": key, "at": tx.now_ms})
             if new and key[0] == 0:
                 tx.execute(delete(tables.channel_seen).where(_S.at < tx.now_ms - SEEN_MS))
             return new

@@ -14,7 +14,6 @@ from typing import cast
 
 from sqlalchemy import delete, select, update
 
-from consentry.channels.rows import insert_missing
 from consentry.errors import ConsentryError, NotFound
 from consentry.identity import people, rows
 from consentry.identity.errors import UnknownIdentity
@@ -68,8 +67,7 @@ def mint() -> str:
 
 def offer(tx: Tx, user: ChatUser, token: str) -> None:
     """Keep a one-time link for a chat user, who asked for it by a signed callback."""
-    insert_missing(
-        tx,
+    tx.insert_missing(
         tables.channel_links,
         {
             "hash": _hash(token),
@@ -101,7 +99,7 @@ def confirm(tx: Tx, token: str, by: Session) -> Identity:
     maker = by.voter("web").issued_by  # takes a person's own session
     identity = people.bind(tx, maker or by.subject, by.subject, user.channel, user.issuer, user.subject)
     if maker is not None:
-        insert_missing(tx, tables.channel_origins, {"identity_id": identity.id, "issued_by": maker})
+        tx.insert_missing(tables.channel_origins, {"identity_id": identity.id, "issued_by": maker})
     return identity
 
 

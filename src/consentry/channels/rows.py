@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 
 from consentry.store import Tx, tables
-from consentry.store.tx import Row
-
-
-def insert_missing(tx: Tx, table: Table, row: Row) -> bool:
-    """Write a row unless there is one with its key, also where another replica does the same at this moment."""
-    make = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
-    return tx.execute(make(table).values(dict(row)).on_conflict_do_nothing()).rowcount == 1
 
 
 def chat_users(tx: Tx, kind: str, persons: frozenset[str], issuer: str | None = None) -> Sequence[tuple[str, str]]:

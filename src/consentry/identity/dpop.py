@@ -14,7 +14,6 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from consentry.identity.errors import NotSignedIn
 from consentry.identity.jwt import Claims, InvalidJwt, read_header, text_claim, verify
@@ -106,9 +105,7 @@ def use_once(tx: Tx, proof: Proof) -> None:
     """Take a proof, and never again. Raises `InvalidProof` for whoever comes second."""
     used = tables.used_proofs
     tx.execute(delete(used).where(used.c.expires_at <= tx.now_ms))
-    insert = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
-    row = insert(used).values(hash=proof.hash, expires_at=max(proof.until_ms, tx.now_ms + 1))
-    if tx.execute(row.on_conflict_do_nothing()).rowcount != 1:
+    if not tx.insert_missing(used, {"hash": proof.hash, "expires_at": max(proof.until_ms, tx.now_ms + 1)}):
         raise InvalidProof("the `DPoP` proof was used before: make a new one for each request")
 
 

@@ -109,6 +109,18 @@ class Tx:
             self._touch()
         return self._connection.execute(statement, parameters)
 
+    def insert_missing(self, table: Table, row: Row) -> bool:
+        """Write a row unless there is one with its key, also where another replica does the same at this moment."""
+        if self.dialect == "sqlite":
+            from sqlalchemy.dialects.sqlite import insert
+
+            statement: Executable = insert(table).values(dict(row)).on_conflict_do_nothing()
+        else:
+            from sqlalchemy.dialects.postgresql import insert as insert_there
+
+            statement = insert_there(table).values(dict(row)).on_conflict_do_nothing()
+        return self.execute(statement).rowcount == 1
+
     def append(self, entry: bytes, *, action_id: str | None = None, request_id: str | None = None) -> None:
         """Append an encoded entry to the ledger, in this same transaction."""
         self.entries.append(PendingEntry(entry, action_id, request_id))

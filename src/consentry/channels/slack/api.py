@@ -9,12 +9,11 @@ import logging
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
-import aiohttp
-
 from consentry.channels.model import RateLimited, SendFailed
 from consentry.channels.slack.config import SlackConfig
 
 if TYPE_CHECKING:
+    import aiohttp
     from slack_sdk.web.async_client import AsyncWebClient
 
 TIMEOUT_S = 10
@@ -34,6 +33,8 @@ class SlackApi:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        import aiohttp  # which takes a tenth of a second: for those who have this channel
+
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
         return self
 
@@ -65,6 +66,7 @@ class SlackApi:
         return await self._call(method, arguments, reads=True)
 
     async def _call(self, method: str, arguments: dict[str, object], *, reads: bool) -> dict[str, object]:
+        import aiohttp
         from slack_sdk.errors import SlackApiError, SlackClientError
 
         client = self.client(self._config.bot_token())

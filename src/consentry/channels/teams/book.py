@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, delete, select, update
 
-from consentry.channels.rows import chat_users, insert_missing
+from consentry.channels.rows import chat_users
 from consentry.channels.teams.config import TeamsConfig
 from consentry.consent.core import authors_now
 from consentry.consent.eligibility import current_sets
@@ -75,5 +75,5 @@ class Book:
     def _keep(self, tx: Tx, subject: str, address: str, service_url: str) -> None:
         values: Row = {"address": address, "service_url": service_url, "at": tx.now_ms}
         key = {"channel": CHANNEL, "issuer": self._config.tenant, "subject": subject}
-        if not insert_missing(tx, tables.channel_places, {**key, **values}):
+        if not tx.insert_missing(tables.channel_places, {**key, **values}):
             tx.execute(update(tables.channel_places).where(*self._mine(), _P.subject == subject).values(**values))
