@@ -1,7 +1,7 @@
 """What is asked again and again, and which standing grant would have answered it. Pure.
 
-Advice only: nothing here makes a grant, and none of it lowers what policy asks (threat D7). A grant made from it is signed
-by a person, simulated before, and weighed like a vote at each use.
+Advice only: nothing here makes a grant, and none of it lowers what policy asks (threat D7). A grant made from it is
+signed by a person, simulated before, and weighed like a vote at each use.
 """
 
 from __future__ import annotations

@@ -101,21 +101,24 @@ class Internal(ConsentryError):
         super().__init__("something failed inside; nothing was done that is not on the action. The log has the details")
 
 
+def problem_of(error: ConsentryError) -> Problem:
+    """An error as a document."""
+    return Problem(
+        type=f"urn:consentry:problem:{error.code}",
+        title=HTTPStatus(error.status).phrase,
+        status=error.status,
+        detail=str(error).encode("utf-8", "replace").decode("utf-8"),
+        code=error.code,
+        errors=list(error.errors) if isinstance(error, InvalidBody) else None,
+    )
+
+
 def problem_response(error: BaseException, *, headers: Mapping[str, str] | None = None) -> Response:
     """The answer for an error. What is not a `ConsentryError` says nothing of itself."""
     if not isinstance(error, ConsentryError):
         error = Internal()
-    code, status, detail = error.code, error.status, str(error)
-    document: dict[str, object] = {
-        "type": f"urn:consentry:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail.encode("utf-8", "replace").decode("utf-8"),
-        "code": code,
-    }
-    if isinstance(error, InvalidBody):
-        document["errors"] = [one.model_dump() for one in error.errors]
-    return Response(orjson.dumps(document), status, {**_headers(error, status), **(headers or {})}, MEDIA)
+    document = problem_of(error).model_dump(exclude_none=True)
+    return Response(orjson.dumps(document), error.status, {**_headers(error, error.status), **(headers or {})}, MEDIA)
 
 
 def _headers(error: BaseException, status: int) -> dict[str, str]:

@@ -149,7 +149,7 @@ async def _lasting(site: Site) -> None:
 PAGES = (
     "/", "/requests/{export}", "/requests/{past}", "/actions/{done}", "/history", "/history?state=denied", "/grants",
     "/people", "/delegations", "/policies", "/policies/change", "/ledger", "/reviews", "/identities", "/passkeys",
-    "/load", "/load?days=7", "/grants?like={done}&days=7",
+    "/load", "/load?days=7", "/grants?like={done}&days=7", "/together?id={export}",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from consentry.server.pages.routes import (
     reviews,
     sign_in,
     sign_in_oidc,
+    together,
 )
 from consentry.server.problems import UnknownPath
 
@@ -48,7 +49,7 @@ def pages() -> APIRouter:
     """The router of the web inbox: `/`, and everything that a person opens from there."""
     router = APIRouter()
     ways_in = (sign_in, sign_in_oidc, passkeys, identities, linking)
-    rooms = (*ways_in, inbox, history, load, action, grants, delegations, reviews, policies, people, ledger)
+    rooms = (*ways_in, inbox, together, history, load, action, grants, delegations, reviews, policies, people, ledger)
     for each in (_static, *(room.router for room in rooms), _rest):
         router.include_router(each)
     return router

@@ -5,8 +5,11 @@ from __future__ import annotations
 from consentry.actions import Kind
 from consentry.consent import errors as gate
 from consentry.consent.model import Ballot, Request, RequestQuery
+from consentry.server import batch
 from consentry.server.access import ANY_SESSION, PERSONS
+from consentry.server.batch import Answer, Word
 from consentry.server.endpoint import Call, Endpoint
+from consentry.server.problems import problem_of
 from consentry.server.routes.passkeys import step_up
 from consentry.server.views.requests import (
     Eligibility,
@@ -17,6 +20,9 @@ from consentry.server.views.requests import (
     RequestsQuery,
     RequestView,
     VoteBody,
+    VoteResult,
+    VoteResults,
+    VotesBody,
 )
 
 MAX_SCANNED_PAGES = 20
@@ -98,6 +104,20 @@ async def vote(call: Call, body: VoteBody) -> RequestDetail:
     return await _detail(call, voted)
 
 
+async def vote_each(call: Call, body: VotesBody) -> VoteResults:
+    words = [Word(one.request, one.verdict, one.shown_digest, one.reason, one.signed) for one in body.votes]
+    answers = await batch.vote_each(call.services, call.session, words, "api")
+    return VoteResults(results=[_result(one) for one in answers])
+
+
+def _result(answer: Answer) -> VoteResult:
+    error, request = answer.error, answer.request
+    if error is not None:
+        return VoteResult(request=answer.word.request, status=error.status, problem=problem_of(error))
+    assert request is not None
+    return VoteResult(request=request.id, status=200, state=request.state)
+
+
 async def withdraw(call: Call, body: ReasonBody) -> RequestDetail:
     services, session = call.services, call.session
     request = await services.visibility.require_request(session, call.path["request_id"])
@@ -144,6 +164,17 @@ ENDPOINTS = (
             gate.AlreadyVoted,
             gate.Expired,
         ),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/votes",
+        PERSONS,
+        vote_each,
+        "Decide several requests, each by itself: what came of each is in the answer",
+        "requests",
+        body=VotesBody,
+        answer=VoteResults,
+        status=207,
     ),
     Endpoint(
         "POST",

@@ -11,6 +11,7 @@ from consentry.consent.model import BallotVerdict, Delegation, Grant, PostReview
 from consentry.consent.preview import Preview
 from consentry.consent.states import GrantState, RequestState
 from consentry.policy.model import Assurance, Roster
+from consentry.server.problems import Problem
 from consentry.server.views.actions import ActionView, ObligationsView, ReasonView, party
 from consentry.server.views.base import (
     Body,
@@ -178,6 +179,33 @@ class VoteBody(Body):
     def signed(self) -> Signed | None:
         """The signature as the gate takes it. Raises `PasskeyRejected`."""
         return signed_or_none(self.assertion)
+
+
+class WordBody(VoteBody):
+    """A person's word on one of several requests."""
+
+    request: Id
+
+
+class VotesBody(Body):
+    """Words on several requests. Each is cast by itself."""
+
+    votes: Annotated[list[WordBody], Field(min_length=1, max_length=50)]
+
+
+class VoteResult(View):
+    """What came of one word: `status` as a vote by itself would have answered, `state` or `problem`."""
+
+    request: str
+    status: int
+    state: RequestState | None = None
+    problem: Problem | None = None
+
+
+class VoteResults(View):
+    """What came of each word, in the order in which they were sent."""
+
+    results: list[VoteResult]
 
 
 class ReasonBody(Body):

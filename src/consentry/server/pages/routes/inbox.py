@@ -98,12 +98,12 @@ async def withdraw(request: HttpRequest, request_id: str, who: Person) -> Respon
     return see_other(f"/requests/{request_id}")
 
 
-def check_shown(shown_at: str, now_ms: int) -> None:
+def check_shown(shown_at: str, now_ms: int, least_ms: int = LEAST_MS) -> None:
     """Raises `TooSoon` unless the page was made long enough ago to be read, and not too long."""
     if not (shown_at.isascii() and shown_at.isdecimal() and len(shown_at) < 16):
         raise TooSoon("the form does not say when it was shown: reload the page and look again")
     age = now_ms - int(shown_at)
-    if age < LEAST_MS:
+    if age < least_ms:
         raise TooSoon("that was faster than anybody reads: look at what you decide, then press the button again")
     if age > MOST_MS:
         raise TooSoon("this page is from long ago: look at it again before you decide")

@@ -35,11 +35,27 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Alike:
+    """Requests of one shape that this person can decide, to be ticked and looked at together. `form` is its id."""
+
+    form: str
+    operation: str
+    resource: str
+    first: Party
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Inbox:
     """What waits: first what this person can decide, then the rest that they may see."""
 
     mine: tuple[Item, ...]
     others: tuple[Item, ...]
+    alike: tuple[Alike, ...] = ()
+
+    def form_of(self, request_id: str) -> str | None:
+        """The form whose tick a request gets; `None` where nothing else is like it."""
+        return next((one.form for one in self.alike if request_id in one.ids), None)
 
     @property
     def empty(self) -> bool:
@@ -76,8 +92,38 @@ def item(request: Request, roster: Roster, *, mine: bool) -> Item:
 
 def inbox(requests: Iterable[Request], roster: Roster, may_vote: Callable[[Request], bool]) -> Inbox:
     """Split what waits; each part keeps the order that it came in."""
-    items = [item(one, roster, mine=may_vote(one)) for one in requests]
-    return Inbox(tuple(one for one in items if one.mine), tuple(one for one in items if not one.mine))
+    waiting = list(requests)
+    items = [item(one, roster, mine=may_vote(one)) for one in waiting]
+    mine = {one.id for one in items if one.mine}
+    return Inbox(
+        tuple(one for one in items if one.mine),
+        tuple(one for one in items if not one.mine),
+        alike([one for one in waiting if one.id in mine], roster),
+    )
+
+
+def shape(request: Request) -> tuple[str, str, str, tuple[str, ...]]:
+    """What requests that are decided together have in common: operation, resource, actor, names of arguments."""
+    action = request.action
+    return action.operation, action.resource, action.actor.id, tuple(sorted(action.arguments))
+
+
+def alike(requests: Iterable[Request], roster: Roster) -> tuple[Alike, ...]:
+    """The shapes that more than one of the requests has."""
+    found: dict[tuple[str, str, str, tuple[str, ...]], list[Request]] = {}
+    for one in requests:
+        found.setdefault(shape(one), []).append(one)
+    several = [same for same in found.values() if len(same) > 1]
+    return tuple(
+        Alike(
+            f"alike-{at}",
+            same[0].action.operation,
+            same[0].action.resource,
+            chain(same[0].action.actor, roster)[-1],
+            frozenset(one.id for one in same),
+        )
+        for at, same in enumerate(several)
+    )
 
 
 def dots(request: Request) -> tuple[bool, ...]:
