@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -284,3 +286,60 @@ async def test_f5_events_are_masked_whatever_ends_their_lines(start, upstream, a
         _, body, _ = await gateway.fetch("GET", "/stream")
     assert b"lovelace" not in body
     assert b"EMAIL_ADDRESS" in body
+
+
+# Who is gone while people decide.
+
+
+@pytest.mark.parametrize("main", [False, True], ids=["listener", "main"])
+async def test_a12_whoever_was_put_out_meanwhile_gets_nothing_done(start, upstream, main):
+    """A call that is held back for people does not outlive the token that it came with."""
+    async with start(http={"hold": "20s"}) as gateway:
+        asking = asyncio.ensure_future(gateway.fetch("POST", "/erase", data=b"all", main=main))
+        await gateway.asked()
+        (agent,) = await gateway.services.directory.agents()
+        await gateway.services.directory.rotate_agent(None, agent.id)
+        await gateway.vote()
+        status, _, _ = await asking
+    assert (status, upstream.requests) == (401, [])
+
+
+async def test_a_websocket_is_not_redirected_to_somebody_else(start, upstream, allow, monkeypatch):
+    """The gate's credentials would go along; so would a caller, to whatever the gate's machine can reach."""
+    monkeypatch.setenv("API_KEY", KEY)
+    seen = []
+
+    async def elsewhere(request):
+        seen.append(dict(request.headers))
+        return web.Response(status=404)
+
+    other = web.AppRunner(_app(elsewhere), access_log=None)
+    await other.setup()
+    await web.TCPSite(other, "127.0.0.1", 0).start()
+    http = {"headers": {"x-api-key": "env:API_KEY"}, "websocket": True}
+    port = other.addresses[0][1]
+    front = web.AppRunner(_app(_moved_to(f"http://localhost:{port}/")), access_log=None)
+    await front.setup()
+    await web.TCPSite(front, "127.0.0.1", 0).start()
+    upstream.url = f"http://127.0.0.1:{front.addresses[0][1]}"
+    try:
+        async with start(policy=allow(), http=http) as gateway:
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await gateway.http.ws_connect(gateway.url("/go"), headers={"authorization": f"Bearer {gateway.token}"})
+    finally:
+        await front.cleanup()
+        await other.cleanup()
+    assert seen == []
+
+
+def _app(handler):
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    return app
+
+
+def _moved_to(url):
+    async def moved(request):
+        return web.Response(status=302, headers={"location": url})
+
+    return moved

@@ -94,8 +94,11 @@ class Client:
         self.upstream = upstream
         loop = asyncio.get_running_loop()
         self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ssl=tls or True)
+        stay = aiohttp.TraceConfig()
+        stay.on_request_redirect.append(_not_elsewhere)
         self.session = aiohttp.ClientSession(
             connector=self._connector,
+            trace_configs=[stay],
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
@@ -186,6 +189,11 @@ class Client:
             lines.append("content-length: 0\r\n")
         lines.append("\r\n")
         return "".join(lines).encode("latin-1")
+
+
+async def _not_elsewhere(*_: object) -> None:
+    """Stops the session, which upgrades to WebSocket, at a redirect: credentials would go along to another server."""
+    raise aiohttp.ClientError
 
 
 def _ended(sending: asyncio.Task[None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,7 +40,7 @@ class Keeper(Protocol):
         """A place to hold the caller's answer in. Raises a `ConsentryError` where the caller's share is used up."""
 
     async def claim(self, action_id: str, caller: Caller) -> Claim:
-        """Use the grant, once."""
+        """Use the grant, once. Raises `NotSignedIn` where the session that asked has ended meanwhile."""
 
     async def settle(self, outcomes: Sequence[Settlement]) -> None:
         """Say what really happened, of many at once."""
@@ -58,11 +58,18 @@ class Keeper(Protocol):
 class GateKeeper:
     """A keeper in front of the gate of this process. `origin` is the address that people and programs use."""
 
-    def __init__(self, gate: Gate, origin: str, hold: Callable[[str], AbstractContextManager[None]]) -> None:
-        """`hold` gives the caller of an id a place."""
+    def __init__(
+        self,
+        gate: Gate,
+        origin: str,
+        hold: Callable[[str], AbstractContextManager[None]],
+        check: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`hold` gives the caller of an id a place; `check` raises where a session does not hold any more."""
         self._gate = gate
         self._origin = origin
         self._hold = hold
+        self._check = check
 
     async def submit(self, caller: Caller, action: Action, facts: Facts) -> Decision:
         return await self._gate.submit(Submission(action, facts, session=caller.session, door=DOOR), claim=True)
@@ -77,6 +84,8 @@ class GateKeeper:
         return self._hold(caller.actor.id)
 
     async def claim(self, action_id: str, caller: Caller) -> Claim:
+        if caller.session is not None:  # people may have taken long, and ended it meanwhile
+            await self._check(caller.session)
         return await self._gate.claim(action_id, caller.actor)
 
     async def settle(self, outcomes: Sequence[Settlement]) -> None:

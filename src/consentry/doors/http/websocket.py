@@ -42,7 +42,7 @@ async def relay(
     except aiohttp.WSServerHandshakeError as error:
         raise UpstreamBroke(f"the upstream does not upgrade: it answers {error.status}") from None
     except (aiohttp.ClientError, OSError, TimeoutError):
-        raise UpstreamDown("the upstream cannot be reached: nothing was sent") from None
+        raise UpstreamDown("the upstream cannot be reached, or answers with a redirect: nothing was upgraded") from None
     async with behind:
         front = web.WebSocketResponse(
             protocols=[behind.protocol] if behind.protocol else (), max_msg_size=LARGEST, compress=False
