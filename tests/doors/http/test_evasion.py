@@ -332,6 +332,34 @@ async def test_a_websocket_is_not_redirected_to_somebody_else(start, upstream, a
     assert seen == []
 
 
+async def test_h8_an_answer_that_nobody_asked_for_is_nobodys(start, allow, upstream):
+    """Response splitting at the upstream: what comes late on a connection is not what the next caller is told."""
+    late = asyncio.Event()
+
+    async def talk(reader, writer):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nasked")
+            if b"GET /late" in head:
+                await late.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison")
+            await writer.drain()
+
+    async def handle(reader, writer):
+        try:
+            await talk(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, start(policy=allow()) as gateway:
+        assert (await gateway.fetch("GET", "/late"))[1] == b"asked"
+        late.set()
+        for _ in range(20):  # until it has come, wherever it is read
+            await asyncio.sleep(0)
+        assert [(await gateway.fetch("GET", "/next"))[1] for _ in range(3)] == [b"asked"] * 3
+
+
 def _app(handler):
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)

@@ -136,7 +136,11 @@ class Client:
 
     async def _connect(self) -> Connection:
         try:
-            return await self._connector.connect(self._key, [], self._timeout)
+            while True:
+                connection = await self._connector.connect(self._key, [], self._timeout)
+                if connection.protocol is None or not connection.protocol.should_close:
+                    return connection
+                connection.close()  # it was answered what nobody asked for, which must not become somebody's answer
         except (aiohttp.ClientError, OSError, ssl.SSLError, TimeoutError):
             raise UpstreamDown("the upstream cannot be reached: nothing was sent") from None
 
