@@ -39,6 +39,13 @@ def json_answer(value):
     return answer
 
 
+def raw_answer(text):
+    async def answer(request, body):
+        return web.Response(text=text, content_type="application/json")
+
+    return answer
+
+
 def events_answer(*values):
     async def answer(request, body):
         text = "".join(f"data: {json.dumps(one)}\n\n" for one in values)
@@ -68,6 +75,17 @@ async def test_e1_a_result_under_another_name_is_masked(start, upstream, allow, 
         _, body, _ = await gateway.fetch("POST", "/graphql", json={"query": f"{{ user {{ {name}: email }} }}"})
     assert EMAIL.encode() not in body
     assert str(CARD).encode() not in body
+
+
+@pytest.mark.parametrize(
+    "number", ["4111111111111111", "4111111111111111.0", "4.111111111111111e15", "41111111111111110e-1"]
+)
+async def test_f5_a_number_is_masked_in_every_spelling(start, upstream, allow, number):
+    """A column of numbers with gaps comes as fractions."""
+    upstream.answers["rows"] = raw_answer(f'{{"card": {number}, "size": 1.5, "none": 1e400, "ratio": 12345.678}}')
+    async with start(policy=allow(MASKED)) as gateway:
+        _, body, _ = await gateway.fetch("GET", "/rows")
+    assert body == b'{"card": "<CREDIT_CARD>", "size": 1.5, "none": 1e400, "ratio": 12345.678}'
 
 
 async def test_e1_words_of_a_protocol_stay(start, upstream, allow):

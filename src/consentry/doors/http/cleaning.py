@@ -19,6 +19,7 @@ Stand = Callable[[str, str], str]
 """An entity type and a value, to what stands in the value's place."""
 SHORTEST: Final = 4
 _SHORT_NUMBER: Final = 6
+_LARGEST_EXACT: Final = 1e19
 _WORDS: Final = frozenset({"type", "role", "object", "event", "jsonrpc"})
 """Members whose values are a protocol's own words, where they look like some."""
 _WORD: Final = re.compile(r"[a-z]{1,40}(?:[._/-][a-z]{1,40}){0,5}|2\.0")
@@ -57,8 +58,9 @@ class Cleaner:
         if path and path[-1] in _WORDS and _WORD.fullmatch(value):
             return None
         context = Context(path[-1] if path else None, tuple(path[:-1]), value=True) if kind != "key" else Context()
-        cleaned = self.text(value, context)
-        return None if cleaned == value else cleaned
+        shown = whole(value) if kind == "number" else value
+        cleaned = self.text(shown, context)
+        return None if cleaned == shown else cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,13 @@ class _Standing:
 
     def made(self, value: str, about: About) -> bool:
         return self.is_ours(value)
+
+
+def whole(number: str) -> str:
+    """A JSON number without a fraction that is none: `4111111111111111.0` is how a column with gaps spells a card."""
+    if number.isdecimal() or not (value := float(number)).is_integer() or abs(value) > _LARGEST_EXACT:
+        return number
+    return str(int(value))
 
 
 def json_swapped(text: str, change: Callable[[str, str, Sequence[str]], str | None]) -> str:

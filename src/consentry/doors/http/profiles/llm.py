@@ -18,7 +18,7 @@ import orjson
 from consentry.actions import Action, Actor, Json
 from consentry.doors.http import lens, wire
 from consentry.doors.http.body import Body, Counted, Unparsed
-from consentry.doors.http.cleaning import Cleaner, json_swapped
+from consentry.doors.http.cleaning import Cleaner, json_swapped, whole
 from consentry.doors.http.config import Upstream
 from consentry.doors.http.errors import LensFailed, Unreadable, UnreadableBody
 from consentry.doors.http.lens import Look
@@ -185,8 +185,9 @@ def mask(prompt: Prompt, cleaner: Cleaner, key: bytes, pass_unreadable: bool) ->
         if kind == "number" and len(value) < _SHORT_NUMBER:
             return None
         context = Context(path[-1] if path else None, tuple(path[:-1]))
-        swapped = cleaner.swap(value, stand, lambda one: PLACEHOLDER.fullmatch(one) is not None, context)
-        return None if swapped == value else swapped
+        shown = whole(value) if kind == "number" else value
+        swapped = cleaner.swap(shown, stand, lambda one: PLACEHOLDER.fullmatch(one) is not None, context)
+        return None if swapped == shown else swapped
 
     try:
         data = json_swapped(prompt.text, change).encode("utf-8")
