@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -19,6 +19,7 @@ from sqlalchemy import and_, func, or_, select, update
 
 from consentry.channels import planning
 from consentry.channels.card import Card, build, build_glass
+from consentry.channels.digests import Digest, Listed, lease_new, lease_sent
 from consentry.channels.model import (
     Mask,
     NoteKind,
@@ -31,11 +32,10 @@ from consentry.channels.model import (
     Sender,
     SendFailed,
 )
-from consentry.channels.rows import insert_missing
 from consentry.consent.lasting import review_of
 from consentry.consent.reading import preview as load_preview
 from consentry.consent.roster import Directory
-from consentry.consent.rows import load_action, load_request
+from consentry.consent.rows import AnyRow, load_action, load_request
 from consentry.consent.states import RequestState
 from consentry.errors import ConsentryError
 from consentry.store import Store, Tx, tables
@@ -60,7 +60,10 @@ log = logging.getLogger("consentry.channels")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One step for one message: its first sending, an update, or a note beneath it. `lease` is how it was taken."""
+    """One step for one message: its first sending, an update, or a note beneath it. `lease` is how it was taken.
+
+    `rows` are those of a message that lists several requests (`digests`), its own first.
+    """
 
     id: str
     request_id: str
@@ -72,15 +75,21 @@ class Job:
     lease: int
     again: bool
     note: tuple[str, NoteKind] | None = None
+    rows: tuple[Listed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What is true when a message is sent: how to make its card, how much there is to tell, whether it is decided."""
+    """What is true when a message is sent: how to make its card, how much there is to tell, whether it is decided.
+
+    A list has one card for each of the `rows` that are shown.
+    """
 
     card: Callable[[], Card]
     version: int
     over: bool = False
+    rows: tuple[Listed, ...] = ()
+    cards: tuple[Callable[[], Card], ...] = ()
 
 
 def delay_ms(attempts: int, chance: float) -> int:
@@ -93,7 +102,14 @@ class Deliverer:
     """Plans and sends for one channel, for as long as it runs."""
 
     def __init__(
-        self, store: Store, route: Route, sender: Sender, mask: Mask, origin: str, directory: Directory | None = None
+        self,
+        store: Store,
+        route: Route,
+        sender: Sender,
+        mask: Mask,
+        origin: str,
+        directory: Directory | None = None,
+        digests: Sequence[Digest] = (),
     ) -> None:
         self._store = store
         self._route = route
@@ -101,6 +117,7 @@ class Deliverer:
         self._mask = mask
         self._origin = origin
         self._directory = directory or Directory()
+        self._digests = digests
         self._news = asyncio.Event()
 
     async def run(self) -> None:
@@ -135,7 +152,7 @@ class Deliverer:
         """Plan what is new and do one step for each message that is due; how many things were done."""
         planned = 0
         if await self._store.read(lambda tx: planning.due(tx, self._route.channel)):
-            planned = await self._store.write(lambda tx: planning.plan(tx, self._route, self._directory))
+            planned = await self._store.write(lambda tx: planning.plan(tx, self._route, self._directory, self._digests))
         if not await self._store.read(lambda tx: bool(self._due(tx))):
             return planned
         jobs = await self._store.write(self._take)
@@ -198,7 +215,7 @@ class Deliverer:
     def _enter(self, tx: Tx, lane: str) -> bool:
         """Take the next turn of a lane. INVARIANT: one turn is taken by one replica, whoever else tries."""
         until = tx.now_ms + self._sender.gap_ms
-        if insert_missing(tx, tables.channel_lanes, self._lane(lane, until)):
+        if tx.insert_missing(tables.channel_lanes, self._lane(lane, until)):
             return True
         mine = _L.channel == self._route.channel, _L.lane == lane, _L.next_at <= tx.now_ms
         return tx.execute(update(tables.channel_lanes).where(*mine).values(next_at=until)).rowcount == 1
@@ -210,6 +227,8 @@ class Deliverer:
         row = tx.execute(select(tables.channel_messages).where(_M.id == message_id)).one()
         posted = None if row.provider_id is None else Posted(row.address, row.provider_id)
         lease = tx.now_ms + LEASE_MS
+        if row.role == Role.LISTED.value:
+            return self._lease_list(tx, row, posted, lease)
         values: dict[str, object] = {"next_at": lease, "attempts": row.attempts + 1}
         if posted is None:
             values["tried"] = True
@@ -226,13 +245,27 @@ class Deliverer:
             row.id, row.request_id, row.target, Role(row.role), posted, row.wanted, row.attempts + 1, lease, again, note
         )
 
+    def _lease_list(self, tx: Tx, row: AnyRow, posted: Posted | None, lease: int) -> Job | None:
+        if row.next_at is None or row.next_at > tx.now_ms:
+            return None  # it went along with the one before
+        new = posted is None
+        rows = lease_new(tx, self._route.channel, row.target, lease) if new else lease_sent(tx, row, lease)
+        if not rows:
+            return None
+        first, listed = rows[0], tuple(Listed(one.id, one.request_id, one.wanted) for one in rows)
+        again = bool(first.tried)
+        return Job(
+            first.id, first.request_id, first.target, Role.LISTED, posted, first.wanted, first.attempts + 1, lease,
+            again, rows=listed,
+        )  # fmt: skip
+
     async def _do(self, job: Job) -> None:
         """One step and what came of it."""
         posted, provider_note = job.posted, None
         failed: SendFailed | None = None
         try:
             now = await self._store.read(lambda tx: self._now(tx, job))
-            job = replace(job, version=now.version)
+            job = replace(job, version=now.version, rows=now.rows)
             posted, provider_note = await self._send(job, now)
         except SendFailed as error:
             failed = error
@@ -251,6 +284,8 @@ class Deliverer:
     async def _send(self, job: Job, now: Now) -> tuple[Posted | None, str | None]:
         if job.note is not None and job.note[1] is not NoteKind.UNKNOWN and now.over:
             return job.posted, None  # nobody is reminded of what is decided
+        if job.role is Role.LISTED:
+            return await self._send_list(job, now), None
         card = await asyncio.to_thread(now.card)
         message = Outgoing(job.id, job.target, job.role, card, job.again)
         if job.posted is None:
@@ -260,7 +295,33 @@ class Deliverer:
         await self._sender.update(job.posted, message)
         return job.posted, None
 
+    async def _send_list(self, job: Job, now: Now) -> Posted | None:
+        if not now.cards:
+            return job.posted  # all of it was decided meanwhile: nobody is asked
+        cards = tuple([await asyncio.to_thread(card) for card in now.cards])
+        message = Outgoing(job.id, job.target, job.role, cards[0], job.again, cards)
+        if job.posted is None:
+            return await self._sender.post(message)
+        await self._sender.update(job.posted, message)
+        return job.posted
+
+    def _now_list(self, tx: Tx, job: Job) -> Now:
+        """Every request of a list; where nothing was sent yet, those that still wait for somebody."""
+        roster, rows, cards = self._directory.current(tx), [], []
+        every_one = job.posted is not None or job.again
+        for one in job.rows:
+            wanted = cast(int, tx.execute(select(_M.wanted).where(_M.id == one.id)).scalar_one())
+            request = load_request(tx, one.request_id)
+            shown = every_one or request.state is RequestState.PENDING
+            rows.append(replace(one, version=wanted, shown=shown))
+            if shown:
+                preview = load_preview(tx, one.request_id)
+                cards.append(partial(build, request, preview, roster, self._mask, self._origin))
+        return Now(_no_card, rows[0].version, rows=tuple(rows), cards=tuple(cards))
+
     def _now(self, tx: Tx, job: Job) -> Now:
+        if job.role is Role.LISTED:
+            return self._now_list(tx, job)
         wanted = cast(int, tx.execute(select(_M.wanted).where(_M.id == job.id)).scalar_one())
         version = job.version if job.note is not None else wanted
         roster = self._directory.current(tx)
@@ -276,7 +337,9 @@ class Deliverer:
     def _settle(
         self, tx: Tx, job: Job, posted: Posted | None, provider_note: str | None, failed: SendFailed | None
     ) -> None:
-        if failed is None:
+        if failed is None and job.role is Role.LISTED:
+            self._sent_list(tx, job, posted)
+        elif failed is None:
             self._sent(tx, job, posted, provider_note)
         else:
             self._failed(tx, job, failed)
@@ -294,6 +357,18 @@ class Deliverer:
             values["next_at"] = tx.now_ms if more else None
         tx.execute(update(tables.channel_messages).where(_M.id == job.id).values(**values))
 
+    def _sent_list(self, tx: Tx, job: Job, posted: Posted | None) -> None:
+        """Every row of a list knows where it stands. A list that was found again may be an old one: it is told anew."""
+        for one in job.rows:
+            row = tx.execute(select(_M.wanted, _M.next_at).where(_M.id == one.id).with_for_update()).one()
+            values: dict[str, object] = {"sent": one.version, "tried": False, "attempts": 0, "last_error": None}
+            if posted is not None and one.shown:
+                values |= {"address": posted.address, "provider_id": posted.provider_id}
+            more = one.shown and (row.wanted > one.version or (job.again and job.posted is None and one is job.rows[0]))
+            if row.next_at is not None and (row.next_at == job.lease or row.next_at <= tx.now_ms):
+                values["next_at"] = tx.now_ms if more else None
+            tx.execute(update(tables.channel_messages).where(_M.id == one.id).values(**values))
+
     def _failed(self, tx: Tx, job: Job, failed: SendFailed) -> None:
         values: dict[str, object] = {"last_error": str(failed)[:500]}
         if isinstance(failed, RateLimited):
@@ -308,15 +383,21 @@ class Deliverer:
         elif job.note is not None:
             tried = job.again or failed.ambiguous
             tx.execute(update(tables.channel_notes).where(_N.id == job.note[0]).values(tried=tried))
+        others = update(tables.channel_messages).where(_M.id.in_([one.id for one in job.rows[1:]]))
+        tx.execute(others.where(_M.next_at == job.lease).values(next_at=values["next_at"]))
         mine = _M.id == job.id, _M.next_at == job.lease
         tx.execute(update(tables.channel_messages).where(*mine).values(**values))
 
     def _hold(self, tx: Tx, wait_ms: int) -> None:
         """Nobody writes to the provider for a while."""
         until = tx.now_ms + wait_ms
-        insert_missing(tx, tables.channel_lanes, self._lane(WHOLE, until))
+        tx.insert_missing(tables.channel_lanes, self._lane(WHOLE, until))
         mine = _L.channel == self._route.channel, _L.lane == WHOLE, _L.next_at < until
         tx.execute(update(tables.channel_lanes).where(*mine).values(next_at=until))
+
+
+def _no_card() -> Card:
+    raise AssertionError("a list has a card for each of its requests")
 
 
 def _first_note(tx: Tx, message_id: str, *, mark: bool = True) -> tuple[tuple[str, NoteKind] | None, bool]:

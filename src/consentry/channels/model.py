@@ -20,6 +20,7 @@ class Role(StrEnum):
     """What a message is for."""
 
     REVIEW = "review"
+    LISTED = "listed"
     REQUESTER = "requester"
     GLASS = "glass"
 
@@ -42,13 +43,17 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to be written. With `again`, an earlier try may have arrived: look before sending."""
+    """One message to be written. With `again`, an earlier try may have arrived: look before sending.
+
+    `listed` are the cards of a message that lists several requests; `card` is the first of them.
+    """
 
     id: str
     target: str
     role: Role
     card: Card
     again: bool = False
+    listed: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ waited for a provider is sent as things stand then, never with buttons of the pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import orjson
 from sqlalchemy import func, select, update
 
 from consentry.actions import new_id
+from consentry.channels.digests import Digest, collect, every, take_out
 from consentry.channels.model import NoteKind, Role, Route, target_of
-from consentry.channels.rows import insert_missing
 from consentry.consent.core import authors_now
 from consentry.consent.eligibility import current_sets
 from consentry.consent.errors import UnknownRequest
@@ -22,6 +23,7 @@ from consentry.consent.roster import Directory
 from consentry.consent.rows import load_action, load_request
 from consentry.consent.states import RequestState
 from consentry.store import Tx, tables
+from consentry.store.tx import Row
 
 BATCH = 100
 _O, _M = tables.outbox.c, tables.channel_messages.c
@@ -41,8 +43,8 @@ def due(tx: Tx, channel: str) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
-def plan(tx: Tx, route: Route, directory: Directory) -> int:
-    """Take events off the outbox; how many."""
+def plan(tx: Tx, route: Route, directory: Directory, digests: Sequence[Digest] = ()) -> int:
+    """Take events off the outbox; how many. What one of `digests` takes waits for the next list of its place."""
     query = (
         select(_O.id, _O.kind, _O.payload)
         .where(_O.done_at.is_(None), _O.next_at <= tx.now_ms, _O.target == target_of(route.channel))
@@ -53,11 +55,13 @@ def plan(tx: Tx, route: Route, directory: Directory) -> int:
     for row in rows:
         mine = update(tables.outbox).where(_O.id == row.id, _O.done_at.is_(None)).values(done_at=tx.now_ms)
         if tx.execute(mine).rowcount == 1:
-            _tell(tx, route, directory, str(row.kind), orjson.loads(row.payload)["data"])
+            _tell(tx, route, directory, digests, str(row.kind), orjson.loads(row.payload)["data"])
     return len(rows)
 
 
-def _tell(tx: Tx, route: Route, directory: Directory, kind: str, data: dict[str, object]) -> None:
+def _tell(
+    tx: Tx, route: Route, directory: Directory, digests: Sequence[Digest], kind: str, data: dict[str, object]
+) -> None:
     if kind == "breakglass.used":
         _glass(tx, route, directory, data)
         return
@@ -73,9 +77,14 @@ def _tell(tx: Tx, route: Route, directory: Directory, kind: str, data: dict[str,
         persons = frozenset[str]()  # who reads of it anyway; nobody is asked what is decided
         if request.state is RequestState.PENDING:
             persons = persons.union(*current_sets(request, roster, authors_now(tx, request, roster)))
+        wait = None if kind == "request.escalated" else every(digests, request)
         for target in route.reviewers(tx, request.action.resource, _groups(request), persons):
-            _want(tx, route.channel, request.id, target, Role.REVIEW)
+            row = _row(tx, route.channel, request.id, target, Role.LISTED)
+            if wait is None or not collect(tx, route.channel, request, target, row, wait):
+                _want(tx, route.channel, request.id, target, Role.REVIEW)
     if kind in _NOTES:
+        for target in take_out(tx, route.channel, request.id):
+            _want(tx, route.channel, request.id, target, Role.REVIEW)
         _remark(tx, route.channel, request, _NOTES[kind])
     if route.editable:
         _changed(tx, route.channel, request)
@@ -121,25 +130,25 @@ def _request_of(tx: Tx, data: dict[str, object]) -> str | None:
 
 def _want(tx: Tx, channel: str, about: str, target: str, role: Role) -> None:
     """A message at a place, where there is none about this request (or post-review) yet."""
-    insert_missing(
-        tx,
-        tables.channel_messages,
-        {
-            "id": new_id("msg"),
-            "channel": channel,
-            "request_id": about,
-            "target": target,
-            "role": role.value,
-            "address": None,
-            "provider_id": None,
-            "wanted": 1,
-            "sent": 0,
-            "tried": False,
-            "attempts": 0,
-            "next_at": tx.now_ms,
-            "last_error": None,
-        },
-    )
+    tx.insert_missing(tables.channel_messages, _row(tx, channel, about, target, role))
+
+
+def _row(tx: Tx, channel: str, about: str, target: str, role: Role) -> Row:
+    return {
+        "id": new_id("msg"),
+        "channel": channel,
+        "request_id": about,
+        "target": target,
+        "role": role.value,
+        "address": None,
+        "provider_id": None,
+        "wanted": 1,
+        "sent": 0,
+        "tried": False,
+        "attempts": 0,
+        "next_at": tx.now_ms,
+        "last_error": None,
+    }
 
 
 def _changed(tx: Tx, channel: str, request: Request) -> None:
@@ -149,7 +158,7 @@ def _changed(tx: Tx, channel: str, request: Request) -> None:
         .where(
             _M.channel == channel,
             _M.request_id == request.id,
-            _M.role == Role.REVIEW.value,
+            _M.role.in_((Role.REVIEW.value, Role.LISTED.value)),
             _M.provider_id.is_not(None) | _M.next_at.is_not(None),
         )
         .values(wanted=_M.wanted + 1, next_at=func.coalesce(_M.next_at, tx.now_ms))

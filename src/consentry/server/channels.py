@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from consentry.server.logs import log
 
 if TYPE_CHECKING:
     from consentry.channels.delivery import Deliverer
+    from consentry.channels.digests import Digest
     from consentry.channels.email.config import EmailConfig
     from consentry.channels.slack.api import SlackApi
     from consentry.channels.slack.config import SlackConfig
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from consentry.server.metrics import Metrics
     from consentry.server.reviewer_sources import Follower
     from consentry.server.secrets import SecretRef
-    from consentry.server.settings import ChannelSettings, EmailSettings, Settings, SlackSettings
+    from consentry.server.settings import (
+        ChannelSettings,
+        DigestSettings,
+        EmailSettings,
+        Settings,
+        SlackSettings,
+    )
 
 Run = Callable[[], Awaitable[None]]
 PAUSE_S = 5.0
@@ -156,7 +163,8 @@ def _slack(settings: SlackSettings, gate: Gate, metrics: Metrics, origin: str, m
         metrics.count("consentry_votes_total", verdict=verdict, channel=channel)
 
     receiver = Receiver(Desk(gate, mask, origin, shows=render.fits, voted=voted), api)
-    deliverer = Deliverer(gate.store, SlackRoute(config), SlackSender(api), mask, origin)
+    digests = _digests(settings.digests)
+    deliverer = Deliverer(gate.store, SlackRoute(config), SlackSender(api), mask, origin, digests=digests)
     http = settings.mode == "http"
     return Slack(config, receiver, http), lambda: _run_slack(config, api, receiver, deliverer, http)
 
@@ -182,7 +190,14 @@ def _email(settings: EmailSettings, gate: Gate, origin: str, mask: ChatMask) -> 
         found = roster.persons.get(roster.canonical(person))
         return found.email if found is not None and found.active else None
 
-    return Deliverer(gate.store, EmailRoute(), EmailSender(config, find), mask, origin)
+    digests = _digests(settings.digests)
+    return Deliverer(gate.store, EmailRoute(), EmailSender(config, find), mask, origin, digests=digests)
+
+
+def _digests(settings: Sequence[DigestSettings]) -> tuple[Digest, ...]:
+    from consentry.channels.digests import Digest
+
+    return tuple(Digest(one.every, one.rules, one.resources) for one in settings)
 
 
 def _email_config(settings: EmailSettings) -> EmailConfig:

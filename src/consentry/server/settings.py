@@ -321,6 +321,23 @@ class ResourceSettings(Section):
     """For kind `http`."""
 
 
+class DigestSettings(Section):
+    """Requests of low risk that are collected into one message for a place, instead of one each."""
+
+    rules: tuple[str, ...] = ("*",)
+    """The rules, by id or pattern; every rule that asks must be among them, else the request is sent at once."""
+    resources: tuple[str, ...] = ("*",)
+    """The resources, by name or pattern."""
+    every: Duration = Field(default="15m")  # type: ignore[assignment]
+    """How long the first of a list waits. What would expire within five minutes of its list is sent at once."""
+
+    @model_validator(mode="after")
+    def _some(self) -> DigestSettings:
+        if self.rules == ("*",) and self.resources == ("*",):
+            raise ValueError("a digest names the `rules` or the `resources` whose requests may wait")
+        return self
+
+
 class SlackSettings(Section):
     """Decisions in Slack."""
 
@@ -340,6 +357,8 @@ class SlackSettings(Section):
     """Channels of groups of reviewers: `data-stewards = "#stewards"`."""
     direct: bool = False
     """Whether each linked person who may decide also gets a direct message."""
+    digests: tuple[DigestSettings, ...] = ()
+    """Which requests are listed together instead of one by one; the first that fits holds."""
     api_url: str = "https://slack.com/api/"
     """The address of the Web API."""
 
@@ -361,6 +380,8 @@ class EmailSettings(Section):
     """Its password, by reference."""
     sender: str
     """The address that e-mails are from: `Consentry <consentry@example.com>`."""
+    digests: tuple[DigestSettings, ...] = ()
+    """Which requests are listed together instead of one by one; the first that fits holds."""
 
 
 class TeamsSettings(Section):

@@ -6,6 +6,7 @@ and kept by others. Headers are made by `email`, which refuses line breaks in th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -25,6 +26,7 @@ _SUBJECTS = {
     RequestState.EXPIRED: "Expired, so denied",
     RequestState.WITHDRAWN: "Withdrawn",
 }
+_NOTHING = "No link decides anything by itself: you sign in, see all of it, and press a button."
 _GLASS = "Glass broken, please review"
 _NOTES = {
     NoteKind.REMINDED: "Still waiting for your decision",
@@ -52,6 +54,40 @@ def message(
     mail.set_content("\n".join([*(f"{label}: {value}" if label else value for label, value in lines), "", _ends(card)]))
     mail.add_alternative(str(_html(card, title, lines)), subtype="html")
     return mail
+
+
+def collected(cards: Sequence[Card], message_id: str, *, sender: str, to: str) -> EmailMessage:
+    """One e-mail that lists several requests, each with its link. Raises `InvalidAddress`."""
+    mail = EmailMessage(policy=SMTP)
+    origin = address(sender)
+    count = f"{len(cards)} requests wait" if len(cards) > 1 else "1 request waits"
+    mail["Subject"] = _header(f"{count} for your decision")
+    mail["From"] = origin
+    mail["To"] = address(to)
+    mail["Message-ID"] = f"<{message_id}@{origin.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content("\n".join([f"{count} for your decision", "", *(_listed(card) for card in cards), "", _NOTHING]))
+    rows = Markup("").join(
+        Markup(
+            '<li><code>{}</code> on <code>{}</code>{}<br>expires {} · <a href="{}">Look at it and decide</a></li>'
+        ).format(card.operation, _short(card.resource), f": {card.data}" if card.data else "", _expires(card), card.url)
+        for card in cards
+    )
+    page = Markup(
+        '<!doctype html><html lang="en"><body style="font:15px/1.5 sans-serif">'
+        '<h1 style="font-size:18px">{} for your decision</h1><ul>{}</ul><p style="color:#666">{}</p></body></html>'
+    ).format(count, rows, _NOTHING)
+    mail.add_alternative(str(page), subtype="html")
+    return mail
+
+
+def _listed(card: Card) -> str:
+    data = f"\n  data: {card.data}" if card.data else ""
+    return f"{card.operation} on {_short(card.resource)}{data}\n  expires: {_expires(card)}\n  {card.url}"
+
+
+def _expires(card: Card) -> str:
+    return f"{datetime.fromtimestamp(card.expires_at_ms // 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def threaded(mail: EmailMessage, parent: str) -> EmailMessage:

@@ -17,7 +17,7 @@ import aiosmtplib
 from consentry.channels.email import render
 from consentry.channels.email.config import EmailConfig
 from consentry.channels.email.route import PERSON
-from consentry.channels.model import NoteKind, Outgoing, Posted, Remark, SendFailed
+from consentry.channels.model import NoteKind, Outgoing, Posted, Remark, Role, SendFailed
 
 TIMEOUT_S = 20
 Addresses = Callable[[str], Awaitable[str | None]]
@@ -61,6 +61,8 @@ class EmailSender:
         to = await self._addresses(message.target.removeprefix(PERSON))
         if to is None:
             return None
+        if message.role is Role.LISTED:
+            return render.collected(message.listed, message_id, sender=self._config.sender, to=to)
         return render.message(message.card, message_id, message.role, sender=self._config.sender, to=to, kind=kind)
 
     async def _send(self, mail: EmailMessage) -> None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from consentry.channels.card import FOUND, WHAT, WHO, WHY, Card, Part, Row
 from consentry.channels.deciding import Offer
-from consentry.channels.model import NoteKind, Role
+from consentry.channels.model import NoteKind, Outgoing, Role
 from consentry.channels.slack.text import LIMIT, code, escape, fence, fenced, pieces, plain
 from consentry.consent.model import BallotVerdict
 from consentry.consent.states import RequestState
@@ -55,6 +55,38 @@ class Message:
 def fits(card: Card) -> bool:
     """Whether all of a card can be shown."""
     return _body(card)[1]
+
+
+def of(outgoing: Outgoing) -> Message:
+    """What is written for a message: one card, or a list of several."""
+    if outgoing.role is Role.LISTED:
+        return collected(outgoing.listed)
+    return message(outgoing.card, outgoing.id, outgoing.role)
+
+
+def collected(cards: Sequence[Card]) -> Message:
+    """Several requests in one message, each with its link. Nothing is decided from it."""
+    waiting = sum(1 for card in cards if card.pending)
+    title = f"{waiting} of {len(cards)} waiting" if waiting else f"All {len(cards)} are decided"
+    lines = [_section(f"{code(card.operation)} on {code(card.resource[:SHORT])}\n{_stands(card)}") for card in cards]
+    origin = cards[0].url.removesuffix(f"/requests/{cards[0].request}")
+    return Message(
+        f"Consent asked: {title}",
+        (
+            _header(f"Consent asked: {title}"),
+            *lines,
+            _context(f"<{origin}/|Open the inbox> to look at them and decide"),
+        ),
+    )
+
+
+def _stands(card: Card) -> str:
+    """Where one request of a list stands, and its link."""
+    if card.pending:
+        data = f"{escape(_unmarked(card.data))}\n" if card.data else ""
+        return f"{data}{_asked(card)} · <{card.url}|Open>"
+    names = ", ".join(code(word.name) for word in card.deciders)
+    return f"*{_TITLES[card.state]}*{f' by {names}' if names else ''} · <{card.url}|Open>"
 
 
 def message(card: Card, message_id: str, role: Role) -> Message:

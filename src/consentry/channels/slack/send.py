@@ -38,8 +38,9 @@ class SlackSender:
     async def post(self, message: Outgoing) -> Posted:
         address = await self._conversation(message.target)
         if message.again and (found := await self._find(address, message.id)) is not None:
+            await self.update(found, message)  # what it says may have been decided meanwhile
             return found
-        shown = render.message(message.card, message.id, message.role)
+        shown = render.of(message)
         answer = await self._api.call(
             "chat.postMessage",
             channel=address,
@@ -53,7 +54,7 @@ class SlackSender:
         return posted
 
     async def update(self, posted: Posted, message: Outgoing) -> None:
-        shown = render.message(message.card, message.id, message.role)
+        shown = render.of(message)
         await self._api.call(
             "chat.update",
             channel=posted.address,
