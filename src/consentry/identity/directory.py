@@ -144,7 +144,11 @@ class Directory:
 
     async def check(self, session: Session) -> None:
         """Raises `NotSignedIn` where a session that held a while ago does not any more."""
-        await self._store.read(lambda tx: sessions.check(tx, session.id))
+        await self.check_named(session.id)
+
+    async def check_named(self, session: str) -> None:
+        """`check` of the session of this name. Raises `NotSignedIn`."""
+        await self._store.read(lambda tx: sessions.check(tx, session))
 
     async def sign_in(self, link_token: str) -> SignedIn:
         """Use up a one-time link. Raises `NotSignedIn`."""

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from starlette.types import Receive, Scope, Send
 
 from consentry.errors import ConsentryError, NotFound
-from consentry.identity import sessions
 from consentry.identity.errors import NotSignedIn
 from consentry.server.http_settings import upstream
 from consentry.server.lens import Remembering
@@ -82,7 +81,7 @@ class Doors:
         self._clients: dict[str, Client] = {}
         spool = services.settings.data_dir / "spool"
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keeper = GateKeeper(services.gate, services.origin, services.waits.take, self._check)
+        keeper = GateKeeper(services.gate, services.origin, services.waits.take, services.directory.check_named)
         self.door: Door = Door(keeper, tools(services), folder=spool, stopping=services.stopping)
 
     def client(self, name: str, settings: ResourceSettings) -> Client:
@@ -94,10 +93,6 @@ class Doors:
             tls = None if settings.http.ca is None else ssl.create_default_context(cafile=settings.http.ca)
             self._clients[name] = Client(upstream(name, settings, limits), tls)
         return self._clients[name]
-
-    async def _check(self, session: str) -> None:
-        """Raises `NotSignedIn`."""
-        await self._services.gate.store.read(lambda tx: sessions.check(tx, session))
 
     async def caller(self, upstream: Upstream, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
         """Who calls. Raises `NotSignedIn`."""

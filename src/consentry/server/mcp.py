@@ -81,7 +81,7 @@ class McpDoor:
 
             services = self._services
             self._door = Door(
-                GateKeeper(services.gate, services.origin),
+                GateKeeper(services.gate, services.origin, services.directory.check_named),
                 key=key(services.settings.data_dir),
                 tools=tools(services.settings.sanitize),
                 limit=services.settings.limits.body,

@@ -259,3 +259,13 @@ async def test_b9_a_pinned_tool_that_is_another_is_denied_and_hidden(start, chan
         result = await client.call_tool("tool", {})
     assert result.is_error
     assert "not the one that was looked at" in result.content[0].text
+
+
+async def test_a12_a_call_that_is_held_back_ends_with_its_token(gateway, ask):
+    asking = asyncio.ensure_future(ask("tools/call", {"name": "erase", "arguments": {"table": "orders"}}))
+    await gateway.asked()
+    (agent,) = await gateway.services.directory.agents()
+    await gateway.services.directory.rotate_agent(None, agent.id)
+    await gateway.vote()
+    assert (await asking)["result"]["isError"]
+    assert gateway.ran == []

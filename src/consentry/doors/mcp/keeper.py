@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from consentry.actions import Action, Operand
@@ -50,9 +51,11 @@ class Keeper(Protocol):
 class GateKeeper:
     """A keeper in front of the gate of this process. `origin` is the address that people use."""
 
-    def __init__(self, gate: Gate, origin: str) -> None:
+    def __init__(self, gate: Gate, origin: str, check: Callable[[str], Awaitable[None]]) -> None:
+        """`check` raises where a session does not hold any more."""
         self._gate = gate
         self._origin = origin
+        self._check = check
 
     def now_ms(self) -> int:
         return self._gate.store.clock_ms()
@@ -70,6 +73,8 @@ class GateKeeper:
         return await self._gate.wait(action_id, timeout_s=timeout_s)
 
     async def claim(self, action_id: str, caller: Caller, operands: tuple[Operand, ...]) -> Claim:
+        if caller.session is not None:  # people may have taken long, and ended it meanwhile
+            await self._check(caller.session)
         return await self._gate.claim(action_id, caller.actor, operands=operands)
 
     async def settle(self, claim_id: str, caller: Caller, status: OutcomeStatus, summary: str | None) -> None:
