@@ -147,3 +147,23 @@ async def test_b5_a_group_that_was_renamed_is_asked_anew(begin, okta, monkeypatc
         monkeypatch.setitem(GROUPS, "00g1", "Administrators")
         assert (await gateway.fetch("PUT", "/api/v1/groups/00g1/users/00u1", headers=headers))[0] == 202
     assert okta == []
+
+
+@pytest.mark.parametrize("role", ["CUSTOM", "SUPER_ADMIN", "super_admin"])
+async def test_a1_a_custom_role_is_administrative_by_either_path(begin, okta, role):
+    """It may hold every right: `resource-sets/…/bindings` says the same thing in other words."""
+    body = {"type": role, "role": "cr0all", "resource-set": "iam0all"}
+    async with begin() as gateway:
+        status, answer, _ = await gateway.fetch("POST", "/api/v1/users/00u2/roles", json=body)
+        assert status == 403
+        assert "agents-do-not-make-administrators" in answer.decode()
+    assert okta == []
+
+
+async def test_d6_no_group_is_left_unnamed(begin, okta):
+    groups = [f"00g{number}" for number in range(2, 22)] + ["00g1"]
+    async with begin() as gateway:
+        status, _, _ = await gateway.fetch("POST", "/api/v1/users", json={"profile": {}, "groupIds": groups})
+        assert status >= 400
+        assert await gateway.pending() == []
+    assert okta == []

@@ -21,7 +21,9 @@ from consentry.doors.http.patterns import PathPattern
 from consentry.doors.http.routing import Route
 
 ROLE, GROUP = "iam.role.assign", "iam.group.add"
-ADMINISTRATIVE: Final = frozenset({"SUPER_ADMIN", "ORG_ADMIN"})
+ADMINISTRATIVE: Final = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "CUSTOM"})
+"""Roles that make administrators. A custom one may hold any right: it binds a resource set, by another path."""
+MOST_GROUPS: Final = 20
 _LARGEST = 1 << 20
 _NAMES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "user": ("/api/v1/users/", ("profile", "login")),
@@ -73,10 +75,14 @@ async def resolve(client: Client, route: Route, body: Body | Counted) -> tuple[R
         facts["role"] = f"application {names['app']}"
     groups = value.get("groupIds")
     if isinstance(groups, list) and groups:
-        found = [await _name(client, "group", str(one)) for one in groups[:20]]
+        if len(groups) > MOST_GROUPS:  # whoever decides is told of each
+            raise LensFailed(f"a user cannot be put into more than {MOST_GROUPS} groups at once: take several requests")
+        found = [await _name(client, "group", str(one)) for one in groups]
         facts["group"], names["groups"] = ", ".join(found), ", ".join(found)
     role = facts.get("role")
-    facts["admin"] = isinstance(role, str) and (role in ADMINISTRATIVE or route.parameters.get("set") is not None)
+    facts["admin"] = isinstance(role, str) and (
+        role.upper() in ADMINISTRATIVE or route.parameters.get("set") is not None
+    )
     if "role" in facts and not isinstance(role, str):
         del facts["role"]
     if route.operation == GROUP and "group" not in facts and not facts.get("unbounded"):
