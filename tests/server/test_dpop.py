@@ -78,6 +78,15 @@ async def test_a_proof_is_for_the_address_without_its_query_by_any_name_of_the_s
     assert (await world.http.get(PATH, headers=headers)).status_code == 200
 
 
+async def test_a_proof_for_another_port_of_the_same_host_is_not_for_us(world) -> None:
+    """Whoever listens there was sent token and proof, and names their own address to us."""
+    token = await bound(world, await world.agent("etl"))
+    for host in ("127.0.0.1:1", "localhost:1", "localhost"):
+        text = proof(world, "GET", PATH, token=token, htu=f"http://{host}{PATH}")
+        headers = {"authorization": f"DPoP {token}", "dpop": text, "host": host}
+        assert (await world.http.get(PATH, headers=headers)).status_code == 401
+
+
 WRONG = {
     "another key": {"key": OTHER},
     "another method": {"htm": "POST"},

@@ -63,11 +63,29 @@ def presentation(services: Services, scope: Scope) -> Presentation:
 
 
 def _urls(services: Services, scope: Scope, host: str | None) -> tuple[str, ...]:
-    """The addresses that a request may have been sent to: by our own name, or by the host that it names."""
+    """The addresses that a request may have been sent to: by our own name, or by the host that it names.
+
+    At our own ports only: what listens at another one of the same host could hand on a proof that it was sent.
+    """
     raw: bytes = scope.get("raw_path") or str(scope["path"]).encode()
     path = raw.partition(b"?")[0].decode("latin-1")
     scheme = "https" if services.secure else "http"
-    return (f"{services.origin}{path}", f"{scheme}://{host}{path}") if host else (f"{services.origin}{path}",)
+    own = f"{services.origin}{path}"
+    return (own, f"{scheme}://{host}{path}") if host and _port(scheme, host) in _ports(services, scope) else (own,)
+
+
+def _ports(services: Services, scope: Scope) -> frozenset[int | None]:
+    """Where we are reached: by our address, and at the socket itself."""
+    scheme, _, netloc = services.origin.partition("://")
+    return frozenset({_port(scheme, netloc), (scope.get("server") or (None, None))[1]})
+
+
+def _port(scheme: str, netloc: str) -> int | None:
+    """The port in a `Host` that was checked; that of the scheme where it names none."""
+    _, colon, port = netloc.rpartition(":")
+    if colon and port.isdecimal():
+        return int(port)
+    return 443 if scheme == "https" else 80
 
 
 async def permits(services: Services, access: Access, session: Session) -> bool:
