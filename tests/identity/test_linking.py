@@ -240,3 +240,17 @@ async def test_a12_somebody_who_comes_by_a_moved_address_decides_nothing_that_wa
     (after,) = [one for one in await house.directory.memberships() if one.group == "stewards"]
     assert (came.session.subject, after.person) == (user.id, user.id)
     assert after.since_ms > before.since_ms
+
+
+@pytest.mark.parametrize("rule", [LinkRule.ALWAYS, LinkRule.NEVER_WHEN_PROVIDER])
+async def test_a2_a_link_for_oneself_does_not_hide_who_opened_the_session(house, rule) -> None:
+    """Else whoever made somebody's link would be them without a trace, and stay them."""
+    root, directory = house.root.session.subject, house.ruled(rule)
+    theirs = await directory.sign_in((await directory.invite(root, "ada@example.org")).token)
+    asked = {"issued_by": theirs.session.issued_by}
+    again = await directory.sign_in((await directory.invite(theirs.session.subject, "ada@example.org", **asked)).token)
+    assert again.session.issued_by == root
+    await directory.sign_in_with(account())
+    with pytest.raises(NotSignedIn):
+        await directory.authenticate(again.token)
+    directory.close()

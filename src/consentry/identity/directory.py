@@ -206,14 +206,28 @@ class Directory:
     # Persons.
 
     async def invite(
-        self, by: str | None, email: str, *, name: str | None = None, groups: tuple[str, ...] = ()
+        self,
+        by: str | None,
+        email: str,
+        *,
+        name: str | None = None,
+        groups: tuple[str, ...] = (),
+        issued_by: str | None = None,
     ) -> Invitation:
-        """A one-time sign-in link for a person, who is made where there is none."""
+        """A one-time sign-in link for a person, who is made where there is none.
+
+        `issued_by` is who made the link of the session that asks, where that was somebody else: they stay named, so
+        that nobody is rid of that by a link for oneself. Where only the first link is another's, the session is the
+        person's own.
+        """
         token = mint(TokenKind.LINK)
+        maker = None if self._links is LinkRule.FIRST_SIGN_IN else issued_by
 
         def run(tx: Tx) -> Invitation:
             until = tx.now_ms + self._lifetimes.link_ms
-            person, new = people.invite(tx, by, email, name=name, groups=groups, token=token, expires_at_ms=until)
+            person, new = people.invite(
+                tx, by, email, name=name, groups=groups, token=token, expires_at_ms=until, issued_by=maker
+            )
             linking.require_link_allowed(tx, self._links, by, person, providers=self._providers)
             return Invitation(person.id, person.email, token, until, new)
 

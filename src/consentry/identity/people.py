@@ -24,12 +24,20 @@ _I = tables.identities.c
 
 
 def invite(
-    tx: Tx, by: str | None, email: str, *, name: str | None, groups: tuple[str, ...], token: str, expires_at_ms: int
+    tx: Tx,
+    by: str | None,
+    email: str,
+    *,
+    name: str | None,
+    groups: tuple[str, ...],
+    token: str,
+    expires_at_ms: int,
+    issued_by: str | None = None,
 ) -> tuple[Person, bool]:
     """Make the person where there is none with this address, and a one-time link that signs them in.
 
     Answers the person and whether they are new. An administrator may ask for a link for anybody, a person for
-    themselves. That it was made, and by whom, is recorded either way.
+    themselves. That it was made, and by whom, is recorded either way; for `issued_by` see `Directory.invite`.
     """
     existing = rows.find_person(tx, email_key(email))
     own = existing is not None and by is not None and rows.canonical_person(tx, by).id == existing.id
@@ -47,7 +55,7 @@ def invite(
     for group in groups:
         require_unmanaged(tx, group)
         join(tx, by, group, person.id)
-    maker = None if own else by
+    maker = issued_by or (None if own else by)
     insert_token(
         tx, digest(token), TokenKind.LINK, person.id, expires_at_ms=expires_at_ms, origin=Origin(issued_by=maker)
     )

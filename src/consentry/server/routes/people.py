@@ -48,7 +48,9 @@ async def _view(call: Call, person: Person) -> PersonView:
 
 async def invite(call: Call, body: InviteBody) -> InvitationView:
     by = require_person(call.session)
-    invitation = await call.services.directory.invite(by, body.email, name=body.name, groups=tuple(body.groups))
+    invitation = await call.services.directory.invite(
+        by, body.email, name=body.name, groups=tuple(body.groups), issued_by=call.session.issued_by
+    )
     return InvitationView.of(invitation, call.services.origin)
 
 

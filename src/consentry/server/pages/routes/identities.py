@@ -45,7 +45,7 @@ async def command_line(request: Request, who: Person) -> Response:
     """A one-time link of one's own, to sign in with elsewhere."""
     parts = services(request)
     me = await parts.directory.person(who.subject)
-    made = await parts.directory.invite(who.subject, me.email)
+    made = await parts.directory.invite(who.subject, me.email, issued_by=who.issued_by)
     return await _page(parts, who, link=f"{parts.origin}/sign-in#token={made.token}")
 
 

@@ -35,7 +35,9 @@ async def invite(request: Request, who: Administrator) -> Response:
     form = await read_form(request)
     chosen = tuple(name for name in (form.optional("groups") or "").replace(",", " ").split() if name)
     try:
-        made = await parts.directory.invite(who.subject, form.text("email"), name=form.optional("name"), groups=chosen)
+        made = await parts.directory.invite(
+            who.subject, form.text("email"), name=form.optional("name"), groups=chosen, issued_by=who.issued_by
+        )
     except ConsentryError as error:
         return await _page(parts, who, error=error)
     return await _page(parts, who, secret=_link(parts, made))
@@ -53,7 +55,8 @@ async def change_person(request: Request, person_id: str, change: str, who: Admi
             await parts.directory.enable(who.subject, person_id, form.optional("reason"))
         elif change == "link":
             found = await parts.directory.person(person_id)
-            return await _page(parts, who, secret=_link(parts, await parts.directory.invite(who.subject, found.email)))
+            made = await parts.directory.invite(who.subject, found.email, issued_by=who.issued_by)
+            return await _page(parts, who, secret=_link(parts, made))
         else:
             raise InvalidForm("there is no such change: use the buttons of the page")
     except ConsentryError as error:
