@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import orjson
 import pytest
+
+from consentry.server.guard import cookie_name
 
 EXPORT = {"operation": "secret.read", "resource": "vault"}
 
@@ -279,3 +282,18 @@ async def test_a2_whoever_was_shown_an_agents_token_may_not_consent_to_what_it_d
     mine = await server.post(f"/v1/agents/{agent.id}/rotate", owner)
     again = await server.submit(replace(agent, token=mine["token"]), arguments={"n": 2})
     await server.vote(server.admin, again["request_id"])
+
+
+async def test_a2_a_link_for_oneself_names_who_opened_the_session(server) -> None:
+    async def link_by(who, email: str) -> str:
+        return str((await server.post("/v1/people", who, {"email": email}, status=201))["token"])
+
+    directory = server.services.directory
+    theirs = await directory.sign_in(await link_by(server.admin, "grace@example.org"))
+    again = await directory.sign_in(await link_by(replace(server.admin, token=theirs.token), "grace@example.org"))
+    assert again.session.issued_by == server.admin.id
+    headers = {"cookie": f"{cookie_name(server.services)}={theirs.token}", "sec-fetch-site": "same-origin"}
+    page = await server.http.post("/identities/command-line", headers=headers, data={"x": "y"})
+    token = re.search(r"#token=(in_[\w-]{43})", page.text)
+    assert token is not None
+    assert (await directory.sign_in(token[1])).session.issued_by == server.admin.id
