@@ -14,7 +14,7 @@ LEAST_MS = 1_500
 
 
 async def _armed(page) -> None:
-    await page.wait_for_selector("button[value=approve]:not([aria-disabled])")
+    await page.wait_for_selector("button[name=verdict]:not([aria-disabled])")
 
 
 async def _live(page) -> None:

@@ -176,3 +176,22 @@ async def test_ticks_lead_there_by_mouse_and_keyboard(site, window) -> None:
     await button.click()
     await page.wait_for_selector("[role=status] >> text=1 of 1 word was taken")
     assert await states(site, ids) == ["approved", "pending"]
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("light", (390, 844)), ("dark", (1440, 900))])
+async def test_pages_of_much_that_is_alike_pass_axe(site, window, axe_script, scheme, size) -> None:
+    """The inbox with its ticks, the page of several, and how reviews go, each with something on it."""
+    ids = await ask(site, 5)
+    for one in ids[:3]:
+        await site.decide(one, "chidi", "approve")
+    person = await window("ben", scheme=scheme, size=size)
+    for where in ("/", path(ids[2:]), "/load"):
+        page = await person.open(where)
+        if await page.query_selector("form[data-decide]"):
+            await page.wait_for_selector("button[name=verdict]:not([aria-disabled])")
+        await page.evaluate(axe_script)
+        result = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        found = [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in result["violations"]]
+        assert found == [], where
+        assert await page.evaluate("document.documentElement.scrollWidth") <= size[0], where
+        await page.close()
