@@ -36,9 +36,7 @@ def test_nothing_is_documented_that_is_not_there() -> None:
 
 
 def test_each_finding_is_documented_and_each_documented_finding_exists() -> None:
-    source = "".join(
-        (ROOT / "src" / "consentry" / "ledger" / name).read_text() for name in SOURCES
-    )
+    source = "".join((ROOT / "src" / "consentry" / "ledger" / name).read_text() for name in SOURCES)
     raised = set(re.findall(r'(?:tampered|unverifiable|_broken|_absent|Broken)\(\s*(?:code or )?"([a-z_]+)"', source))
     raised |= {"key_out_of_range"}
     section = PAGE.split("Each finding has a stable code")[1].split("## Keys")[0].split("|---|---|---|")[1]

@@ -125,7 +125,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class RuleLoad:
-    """One rule. `alone` is about the approved requests for which no other rule asked: what a narrower rule would save."""
+    """One rule. `alone` is about approved requests for which no other rule asked: what a narrower rule would save."""
 
     rule: str
     tally: Tally

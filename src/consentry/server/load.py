@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consentry.consent import load_history
@@ -80,8 +81,7 @@ async def _asked(services: Services, session: Session, since_ms: int) -> tuple[l
     before: str | None = None
     looked_at = 0
     while looked_at < MOST:
-        last = before
-        page = await services.gate.store.read(lambda tx, last=last: load_history.page(tx, since_ms, last))
+        page = await services.gate.store.read(partial(load_history.page, since_ms=since_ms, before_id=before))
         seen = await _seen(services, session, page)
         found += [Asked.of(one, roster) for one in seen]
         looked_at += len(page)
