@@ -47,6 +47,7 @@ async def test_a1_every_verb_that_can_consent_goes_through_one_check(world):
         "vote",
         "claim",
         "settle",
+        "settle_all",
         "withdraw",
         "break_glass",
         "close_post_review",
