@@ -127,7 +127,6 @@ async def serve(
             link = await sign_in_link(services, options.sign_in)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             beside = [asyncio.create_task(deliverer.run()), asyncio.create_task(server.stop_with(services))]
-            beside.append(asyncio.create_task(warm(services)))
             beside.append(asyncio.create_task(services.channels.run()))
             try:
                 await asyncio.wait(
@@ -140,6 +139,7 @@ async def serve(
                     announce(settings, services, link, options)
                     if ready is not None:
                         ready(services)
+                    beside.append(asyncio.create_task(warm(services)))
                 await serving
             finally:
                 for task in beside:
