@@ -4,7 +4,7 @@
 #   make test    bring what the tests need, and run them
 
 PYTHON ?= python3
-JOBS ?= 2
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
