@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import orjson
 
+from consentry.errors import LOG_FIELDS, places
 from consentry.server.settings import LogSettings
 
 LOGGER = logging.getLogger("consentry")
-FIELDS = "consentry_fields"
+FIELDS = LOG_FIELDS
 
 
 def log(level: int, event: str, **fields: str | int | float | None) -> None:
@@ -44,18 +45,6 @@ class TextFormatter(logging.Formatter):
         error = record.exc_info[1] if record.exc_info else None
         where = f" {type(error).__name__} {' '.join(places(error))}" if error is not None else ""
         return f"{record.levelname.lower():7} {record.getMessage()} {fields}{where}".rstrip()
-
-
-def places(error: BaseException) -> list[str]:
-    """Where an error came from: file and line of each frame of the package, innermost last."""
-    found = []
-    trace = error.__traceback__
-    while trace is not None:
-        path = trace.tb_frame.f_code.co_filename
-        _, mark, inside = path.rpartition("/consentry/")
-        found.append(f"{inside if mark else path.rpartition('/')[2]}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    return found[-8:]
 
 
 def set_up(settings: LogSettings) -> None:

@@ -18,7 +18,7 @@ from consentry.doors.http.body import Body, Counted
 from consentry.doors.http.cleaning import Cleaner
 from consentry.doors.http.client import Answer, Client
 from consentry.doors.http.config import Profile, Upstream, secrets_of
-from consentry.doors.http.errors import Ambiguous, Denied, Unreadable, UpstreamFailed
+from consentry.doors.http.errors import Ambiguous, Denied, LensFailed, Unreadable, UpstreamFailed
 from consentry.doors.http.exchange import Exchange
 from consentry.doors.http.filters import Filter, Plain
 from consentry.doors.http.keeper import Caller, Keeper
@@ -30,7 +30,7 @@ from consentry.doors.http.profiles import llm, llm_answers, okta
 from consentry.doors.http.profiles.llm import Prompt
 from consentry.doors.http.routing import Route
 from consentry.doors.http.wire import Head, Headers
-from consentry.errors import ConsentryError
+from consentry.errors import ConsentryError, traced
 from consentry.policy.model import Facts
 
 log = logging.getLogger("consentry.http")
@@ -94,11 +94,13 @@ class Door:
             body = await self._body(upstream, head, exchange)
             await self._judge(await self._visit(client, caller, exchange, head, body))
         except ConsentryError as error:
+            if isinstance(error, LensFailed) and error.__cause__ is not None:
+                log.error("lens_failed", extra=traced(error.__cause__))
             await refuse(exchange, error)
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.error("request_failed", exc_info=error)
+            log.error("request_failed", extra=traced(error))
             await refuse(exchange, error)
         finally:
             body.close()
@@ -441,7 +443,7 @@ def _failed(error: UpstreamFailed, answer: Answer | None) -> tuple[OutcomeStatus
 def _code(error: Exception) -> str:
     if isinstance(error, ConsentryError):
         return error.code
-    log.error("request_failed", exc_info=error)
+    log.error("request_failed", extra=traced(error))
     return "internal"
 
 

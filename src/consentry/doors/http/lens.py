@@ -118,8 +118,8 @@ def _covered(shown: dict[str, Json], look: Look | None) -> dict[str, Json]:
         return shown
     try:
         return {name: cover(value, look) for name, value in shown.items()}
-    except Exception:
-        raise LensFailed("the body could not be looked into, so the request is denied; see the log") from None
+    except Exception as error:
+        raise LensFailed("the body could not be looked into, so the request is denied; see the log") from error
 
 
 def cover(value: Json, look: Look) -> Json:
@@ -152,8 +152,8 @@ def _findings(
                 break
             if len(text) > 3 and not text.isalpha():
                 found.update(look.types(text))
-    except Exception:
-        raise LensFailed("the request could not be scanned, so it is denied; see the log") from None
+    except Exception as error:
+        raise LensFailed("the request could not be scanned, so it is denied; see the log") from error
     result: dict[str, Json] = {"findings": {"total": found.total(), "types": sorted(found), "scanned": whole}}
     if found[SECRET]:
         result["secrets"] = found[SECRET]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -9,11 +10,26 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from consentry.doors.http.errors import Ambiguous
+from consentry.errors import traced
 
 LONGEST_FIELD = 1 << 16
 WRITE_AT_ONCE = 1 << 16
 GRACE_S = 2.0
+log = logging.getLogger("consentry.http")
 Handle = Callable[["ListenerExchange"], Awaitable[None]]
+
+
+class _Blind(logging.Logger):
+    """Takes what aiohttp's server says of connections that failed, whose errors quote what the caller sent."""
+
+    def exception(self, msg: object, *args: object, exc_info: object = True, **more: object) -> None:
+        if isinstance(exc_info, HttpProcessingError):
+            log.info("request_not_http", extra=traced(exc_info))
+        else:
+            log.error("connection_failed", extra=traced(exc_info) if isinstance(exc_info, BaseException) else None)
+
+    def debug(self, msg: object, *args: object, **more: object) -> None:
+        """What callers who leave early make of a connection is no event."""
 
 
 class _Sized(web.StreamResponse):
@@ -97,6 +113,7 @@ class Listener:
         server = web.Server(
             self._serve,
             access_log=None,
+            logger=_Blind("consentry.http.listener"),
             handler_cancellation=True,
             auto_decompress=False,
             max_line_size=LONGEST_FIELD,

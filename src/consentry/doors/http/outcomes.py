@@ -9,7 +9,7 @@ import logging
 from consentry.consent.model import Claim, OutcomeStatus
 from consentry.consent.settling import Settlement
 from consentry.doors.http.keeper import Caller, Keeper
-from consentry.errors import ConsentryError
+from consentry.errors import ConsentryError, coded, traced
 
 SOON_S = 0.1
 MOST = 256
@@ -44,6 +44,6 @@ class Outcomes:
             try:
                 await self._keeper.settle(batch)
             except ConsentryError as error:
-                log.error("outcomes_not_recorded", extra={"code": error.code})
+                log.error("outcomes_not_recorded", extra=coded(error.code))
             except Exception as error:
-                log.error("outcomes_not_recorded", exc_info=error)
+                log.error("outcomes_not_recorded", extra=traced(error))

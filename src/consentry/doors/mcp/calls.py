@@ -25,6 +25,7 @@ from consentry.doors.mcp.runs import Run, Runs
 from consentry.doors.mcp.sealing import Seals
 from consentry.doors.mcp.state import State, input_responses
 from consentry.doors.mcp.visit import Visit
+from consentry.errors import traced
 from consentry.policy.model import Facts
 
 log = logging.getLogger("consentry.mcp")
@@ -112,7 +113,7 @@ class Calls:
         except lens.LensFailed:
             raise
         except Exception as error:
-            log.error("lens_failed", exc_info=error)
+            log.error("lens_failed", extra=traced(error))
             raise lens.LensFailed("the call could not be scanned, so it is denied; see the log") from None
 
     async def _tool(self, visit: Visit, name: str) -> Tool | None:

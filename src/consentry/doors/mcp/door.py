@@ -55,6 +55,7 @@ from consentry.doors.mcp.wire import (
     encode,
     read,
 )
+from consentry.errors import traced
 
 log = logging.getLogger("consentry.mcp")
 PRIMED = "2025-11-25"
@@ -388,7 +389,7 @@ async def _finish(doing: asyncio.Task[JsonObject], request: Request, reply: Repl
     except asyncio.CancelledError:
         error = RpcError(-32800, "the request was cancelled")
     except Exception as found:
-        log.error("request_failed", exc_info=found)
+        log.error("request_failed", extra=traced(found))
         error = RpcError(INTERNAL_ERROR, "the request failed inside the door; see the log")
     await reply.end(request.id, result, error)
 

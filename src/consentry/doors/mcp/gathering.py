@@ -13,6 +13,7 @@ from consentry.doors.mcp.catalog import MAX_PAGES
 from consentry.doors.mcp.errors import INVALID_PARAMS, RpcError, UpstreamFailed
 from consentry.doors.mcp.visit import Visit
 from consentry.doors.mcp.wire import Request
+from consentry.errors import coded
 
 log = logging.getLogger("consentry.mcp")
 LISTS = {
@@ -100,7 +101,7 @@ async def _listed(visit: Visit, request: Request, ask: Ask) -> JsonObject:
         try:
             items = await _pages(member, request, part, ask)
         except (RpcError, UpstreamFailed) as error:
-            log.warning("member_not_listed", extra={"server": member.server.resource, "code": error.code})
+            log.warning("member_not_listed", extra=coded(error.code, server=member.server.resource))
             continue
         for one in items:
             if isinstance(one, Mapping) and one.get("name") in OWN and part == "tools":

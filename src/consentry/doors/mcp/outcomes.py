@@ -9,7 +9,7 @@ import logging
 from consentry.consent.model import Claim, OutcomeStatus
 from consentry.doors.mcp.client import Caller
 from consentry.doors.mcp.keeper import Keeper
-from consentry.errors import ConsentryError
+from consentry.errors import ConsentryError, coded, traced
 
 log = logging.getLogger("consentry.mcp")
 SETTLE_S = 0.05
@@ -46,6 +46,6 @@ class Outcomes:
             found = await asyncio.gather(*(self._keeper.settle(*one) for one in outcomes), return_exceptions=True)
             for error in found:
                 if isinstance(error, ConsentryError):
-                    log.error("outcome_not_recorded", extra={"code": error.code})
+                    log.error("outcome_not_recorded", extra=coded(error.code))
                 elif error is not None:
-                    log.error("outcome_not_recorded", exc_info=error)
+                    log.error("outcome_not_recorded", extra=traced(error))

@@ -26,6 +26,7 @@ from consentry.doors.mcp.masking import Clean, Unreadable, mask
 from consentry.doors.mcp.outcomes import Outcomes
 from consentry.doors.mcp.runs import Run, Runs
 from consentry.doors.mcp.visit import Visit
+from consentry.errors import traced
 
 log = logging.getLogger("consentry.mcp")
 READING = "dataset.read"
@@ -119,7 +120,7 @@ class Performer:
             raise
         except Exception as error:
             status = None
-            log.error("run_failed", exc_info=error)
+            log.error("run_failed", extra=traced(error))
             raise RpcError(INTERNAL_ERROR, "the call failed inside the door; see the log") from None
         finally:
             if status is not None:
@@ -152,7 +153,7 @@ class Performer:
         except Unreadable:
             raise
         except Exception as error:
-            log.error("masking_failed", exc_info=error)
+            log.error("masking_failed", extra=traced(error))
             raise Unreadable("the result could not be masked, so it is not given out; see the log") from None
         assert isinstance(masked, Mapping)
         return masked
