@@ -1,5 +1,6 @@
 // An OpenID provider for the tests: npm `oidc-provider`, as it comes. Arguments: the path of its module, its host's name.
-// It prints its issuer. POST /control sets what the tests decide: clients (which makes a provider), accounts, time.
+// It prints its issuer. POST /control sets what the tests decide: clients (which makes a provider), accounts, time;
+// `reset` forgets it.
 import http from 'node:http';
 
 const { default: Provider } = await import(process.argv[2]);
@@ -45,6 +46,7 @@ const server = http.createServer(async (request, response) => {
   const path = request.url.split('?')[0];
   if (path === '/control') {
     const wish = await body(request);
+    if (wish.reset) Object.assign(state, { accounts: {}, ahead: 0, requests: [] });
     if (wish.clients) make(issuer, wish.clients);
     Object.assign(state.accounts, wish.accounts ?? {});
     state.ahead = wish.ahead ?? state.ahead;
