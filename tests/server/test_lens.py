@@ -8,10 +8,11 @@ from collections import Counter
 import pytest
 
 from consentry.actions import Operand
+from consentry.actions.texts import texts
 from consentry.consent.errors import OperandChanged
 from consentry.sanitize import Sanitizer
 from consentry.server.dataset import read_table
-from consentry.server.lens import LensFailed, Remembering, facts, scan_texts, texts, to_scan
+from consentry.server.lens import LensFailed, Remembering, facts, scan_texts, to_scan
 from consentry.server.looking import pin
 
 CSV = "id,name,email\n1,Ada,ada@example.org\n2,Bob,bob@example.org\n3,Cyd,\n"
@@ -23,8 +24,8 @@ def sanitizer() -> Sanitizer:
 
 
 def test_texts_are_keys_values_and_long_numbers() -> None:
-    assert sorted(texts({"a": ["x", {"b": 4111111111111111}], "n": 7, "t": True, "z": None})) == sorted(
-        ["a", "x", "b", "4111111111111111", "n", "t", "z"]
+    assert sorted(texts({"a": ["x", {"b": 4111111111111111}], "n": 7, "f": 1.5e9, "t": True, "z": None})) == sorted(
+        ["a", "x", "b", "4111111111111111", "n", "f", "1500000000.0", "t", "z"]
     )
 
 

@@ -7,25 +7,19 @@ arguments says nothing of it: `scanned` is true only where what the action touch
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
 from consentry.actions import Json, JsonObject
-from consentry.consent.errors import GateError
+from consentry.actions.texts import texts
+from consentry.doors.errors import LensFailed as LensFailed
 from consentry.policy.model import Facts
 
 DATA_ELSEWHERE = ("dataset.", "sql.", "s3.", "pii.", "secret.", "terraform.", "container.", "k8s.", "iam.")
 """Operations on something outside of their arguments."""
 SECRET = "SECRET"  # noqa: S105
-LONG_NUMBER = 10**6
-
-
-class LensFailed(GateError):
-    """The payload could not be read, so nobody can judge the action: it is denied (invariant 9)."""
-
-    code = "lens_failed"
 
 
 class _Found(Protocol):
@@ -50,23 +44,6 @@ class Table:
     findings: Mapping[str, int]
     whole: bool
     sha256: str
-
-
-def texts(value: Json) -> Iterator[str]:
-    """Every string in a JSON value, keys and long numbers included: those may be data, too."""
-    stack: list[Json] = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, int) and abs(one) >= LONG_NUMBER:
-            yield str(one)
-        elif isinstance(one, Mapping):
-            for key, item in one.items():
-                yield key
-                stack.append(item)
-        elif isinstance(one, list | tuple):
-            stack.extend(one)
 
 
 class Remembering:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentry.doors.mcp.errors import RpcError, UpstreamBroke
+from consentry.doors.errors import UpstreamBroke
+from consentry.doors.mcp.errors import RpcError
 from consentry.doors.mcp.wire import (
     EventReader,
     Notification,

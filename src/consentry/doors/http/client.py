@@ -19,9 +19,9 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
 from yarl import URL
 
+from consentry.doors.errors import UpstreamBroke, UpstreamDown, UpstreamFailed, UpstreamSlow
 from consentry.doors.http.body import PIECE
 from consentry.doors.http.config import Upstream
-from consentry.doors.http.errors import UpstreamBroke, UpstreamDown, UpstreamFailed, UpstreamSlow
 
 READ_SIZE = 1 << 16
 LONGEST_FIELD = 1 << 16

@@ -12,13 +12,14 @@ from pathlib import Path
 from consentry.actions import Action, Json
 from consentry.consent.errors import AlreadyClaimed, Expired, NotGranted, Void
 from consentry.consent.model import Claim, Decision, OutcomeStatus
+from consentry.doors.errors import LensFailed, UpstreamFailed
 from consentry.doors.http import body as bodies
 from consentry.doors.http import lens, pausing, problems, routing, websocket, wire
 from consentry.doors.http.body import Body, Counted
 from consentry.doors.http.cleaning import Cleaner
 from consentry.doors.http.client import Answer, Client
 from consentry.doors.http.config import Profile, Upstream, secrets_of
-from consentry.doors.http.errors import Ambiguous, Denied, LensFailed, Unreadable, UpstreamFailed
+from consentry.doors.http.errors import Ambiguous, Denied, Unreadable
 from consentry.doors.http.exchange import Exchange
 from consentry.doors.http.filters import Filter, Plain
 from consentry.doors.http.keeper import Caller, Keeper

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from consentry.consent.errors import GateError
 from consentry.errors import ConsentryError, InvalidInput
 
@@ -42,12 +40,6 @@ class UnknownOperation(InvalidInput):
     status = 404
 
 
-class LensFailed(GateError):
-    """The request could not be read, so nobody can judge it: it is denied (invariant 9)."""
-
-    code = "lens_failed"
-
-
 class Unreadable(GateError):
     """The answer cannot be looked into, and policy masks what this resource gives out (threat E9)."""
 
@@ -73,31 +65,3 @@ class NotPerformed(GateError):
 
     code = "not_performed"
     status = 409
-
-
-class UpstreamFailed(ConsentryError):
-    """The upstream did not answer. `sent` says whether it may have begun to do what it was asked."""
-
-    code = "upstream_failed"
-    status: ClassVar[int] = 502
-    sent: bool = True
-
-
-class UpstreamDown(UpstreamFailed):
-    """The upstream could not be reached: nothing was sent."""
-
-    code = "upstream_down"
-    sent = False
-
-
-class UpstreamSlow(UpstreamFailed):
-    """The upstream took longer than the settings allow; how it went is unknown."""
-
-    code = "upstream_slow"
-    status = 504
-
-
-class UpstreamBroke(UpstreamFailed):
-    """The upstream closed in the middle or sent what is no HTTP; how it went is unknown."""
-
-    code = "upstream_broke"

@@ -14,16 +14,16 @@ from typing import Protocol
 from urllib.parse import unquote_plus, urlsplit
 
 from consentry.actions import Json
+from consentry.actions.texts import texts
+from consentry.doors.errors import LensFailed
 from consentry.doors.http import wire
 from consentry.doors.http.body import Body, Counted, Unparsed
 from consentry.doors.http.config import Upstream
-from consentry.doors.http.errors import LensFailed
 from consentry.doors.http.routing import Route
 from consentry.doors.http.wire import Head, Headers
 from consentry.policy.model import Facts
 
 SECRET = "SECRET"  # noqa: S105 (the name of an entity type)
-LONG_NUMBER = 10**6
 WEBSOCKET = "WEBSOCKET"
 """What `method` says of a connection that goes on in both directions: it is no read."""
 _TEXT = ("text/", "application/x-www-form-urlencoded", "application/xml", "application/graphql")
@@ -187,22 +187,3 @@ def _texts(head: Head, bound: Mapping[str, str], body: Body | Counted) -> Iterat
     yield unquote_plus(text) if head.media == "application/x-www-form-urlencoded" else text
     if not (head.media.startswith(_TEXT) or head.media in ("", "application/json") or head.media.endswith("+json")):
         yield None
-
-
-def texts(value: Json) -> Iterator[str]:
-    """Every string of a JSON value, keys and long numbers included: those may be data, too."""
-    stack: list[Json] = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, bool):
-            continue
-        elif isinstance(one, int | float) and abs(one) >= LONG_NUMBER:
-            yield str(one)
-        elif isinstance(one, Mapping):
-            for key, item in one.items():
-                yield key
-                stack.append(item)
-        elif isinstance(one, list | tuple):
-            stack.extend(one)

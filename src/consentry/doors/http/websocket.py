@@ -11,9 +11,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from consentry.doors.errors import UpstreamBroke, UpstreamDown
 from consentry.doors.http.cleaning import Cleaner, JsonBroken
 from consentry.doors.http.client import Client
-from consentry.doors.http.errors import UpstreamBroke, UpstreamDown
 from consentry.doors.http.listener import ListenerExchange
 
 LARGEST = 4 << 20

@@ -14,8 +14,9 @@ from typing import BinaryIO
 import aiohttp
 
 from consentry.actions import JsonObject
+from consentry.doors.errors import UpstreamFailed
 from consentry.doors.mcp.config import Server
-from consentry.doors.mcp.errors import UPSTREAM_FAILED, RpcError, UpstreamFailed
+from consentry.doors.mcp.errors import UPSTREAM_FAILED, RpcError
 from consentry.doors.mcp.http_pipe import HttpPipe
 from consentry.doors.mcp.wire import META_VERSION, MODERN, Id, Message, Notification, Request, Response, encode, read
 

@@ -7,8 +7,9 @@ import contextlib
 from collections.abc import Mapping
 
 from consentry.actions import Json, JsonObject
+from consentry.doors.errors import UpstreamFailed
 from consentry.doors.mcp.client import Channel
-from consentry.doors.mcp.errors import INVALID_PARAMS, RpcError, UpstreamFailed
+from consentry.doors.mcp.errors import INVALID_PARAMS, RpcError
 from consentry.doors.mcp.visit import Listener, Visit
 from consentry.doors.mcp.wire import Notification
 

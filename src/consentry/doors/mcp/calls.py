@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from consentry.actions import Action, Json, JsonObject, Operand, new_id
 from consentry.consent.errors import AlreadyClaimed, Expired, NotGranted, UnknownAction, Void
 from consentry.consent.model import Decision
+from consentry.doors.errors import LensFailed
 from consentry.doors.mcp import lens, pausing
 from consentry.doors.mcp.catalog import Tool
 from consentry.doors.mcp.client import Channel
@@ -110,11 +111,11 @@ class Calls:
     def _facts(self, server: Server, tool: Tool, arguments: JsonObject) -> Facts:
         try:
             return lens.facts(server, tool.name, tool.definition, arguments, self._types)
-        except lens.LensFailed:
+        except LensFailed:
             raise
         except Exception as error:
             log.error("lens_failed", extra=traced(error))
-            raise lens.LensFailed("the call could not be scanned, so it is denied; see the log") from None
+            raise LensFailed("the call could not be scanned, so it is denied; see the log") from None
 
     async def _tool(self, visit: Visit, name: str) -> Tool | None:
         prefix = visit.server.prefix

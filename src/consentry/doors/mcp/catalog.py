@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consentry.actions import Json, JsonObject
-from consentry.doors.mcp.errors import UpstreamBroke
+from consentry.doors.errors import UpstreamBroke
 from consentry.doors.mcp.link import Link
 from consentry.doors.mcp.pausing import CANCEL, WAIT
 from consentry.doors.mcp.wire import Notification

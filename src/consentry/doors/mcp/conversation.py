@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from consentry.actions import Action, Json, JsonObject
 from consentry.consent.errors import UnknownAction
+from consentry.doors.errors import UpstreamFailed
 from consentry.doors.mcp import lens, pausing
 from consentry.doors.mcp.calls import Calls
 from consentry.doors.mcp.client import Channel
-from consentry.doors.mcp.errors import METHOD_NOT_FOUND, UPSTREAM_FAILED, RpcError, UpstreamFailed
+from consentry.doors.mcp.errors import METHOD_NOT_FOUND, UPSTREAM_FAILED, RpcError
 from consentry.doors.mcp.gathering import gather, is_shared
 from consentry.doors.mcp.keeper import Keeper
 from consentry.doors.mcp.tasks import Tasks

@@ -12,6 +12,7 @@ from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
 from consentry.actions import Json, JsonObject
+from consentry.doors.errors import UpstreamFailed
 from consentry.doors.mcp.bundle import by_name
 from consentry.doors.mcp.calls import Calls
 from consentry.doors.mcp.client import Caller, Client, of_initialize, of_request, unsupported
@@ -24,7 +25,6 @@ from consentry.doors.mcp.errors import (
     INVALID_REQUEST,
     UPSTREAM_FAILED,
     RpcError,
-    UpstreamFailed,
 )
 from consentry.doors.mcp.keeper import Keeper
 from consentry.doors.mcp.lens import Types

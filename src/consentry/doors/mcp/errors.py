@@ -46,31 +46,3 @@ class RpcError(ConsentryError):
         if self.data is not None:
             body["data"] = self.data
         return body
-
-
-class UpstreamFailed(ConsentryError):
-    """The upstream server did not answer. `sent` says whether it may have begun to do what it was asked."""
-
-    code = "upstream_failed"
-    status: ClassVar[int] = 502
-    sent: bool = True
-
-
-class UpstreamDown(UpstreamFailed):
-    """The upstream server could not be reached: nothing was sent."""
-
-    code = "upstream_down"
-    sent = False
-
-
-class UpstreamSlow(UpstreamFailed):
-    """The upstream server took longer than the settings allow; how it went is unknown."""
-
-    code = "upstream_slow"
-    status = 504
-
-
-class UpstreamBroke(UpstreamFailed):
-    """The upstream server closed in the middle or sent what is no message; how it went is unknown."""
-
-    code = "upstream_broke"

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from consentry.actions import Json, JsonObject
+from consentry.doors.errors import UpstreamFailed
 from consentry.doors.mcp import pausing
 from consentry.doors.mcp.bundle import by_name, by_uri, outer
 from consentry.doors.mcp.catalog import MAX_PAGES
-from consentry.doors.mcp.errors import INVALID_PARAMS, RpcError, UpstreamFailed
+from consentry.doors.mcp.errors import INVALID_PARAMS, RpcError
 from consentry.doors.mcp.visit import Visit
 from consentry.doors.mcp.wire import Request
 from consentry.errors import coded

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import aiohttp
 
 from consentry.actions import JsonObject
+from consentry.doors.errors import UpstreamBroke, UpstreamDown, UpstreamFailed
 from consentry.doors.mcp.config import Server
-from consentry.doors.mcp.errors import RpcError, UpstreamBroke, UpstreamDown, UpstreamFailed
+from consentry.doors.mcp.errors import RpcError
 from consentry.doors.mcp.wire import (
     MODERN,
     EventReader,

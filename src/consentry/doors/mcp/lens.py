@@ -8,28 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from consentry.actions import Json, JsonObject, NotExact, Operand, canonical
-from consentry.consent.errors import GateError
+from consentry.actions.texts import texts
+from consentry.doors.errors import LensFailed
 from consentry.doors.mcp.config import Server
 from consentry.policy.model import Facts
 
 OPERATION = "mcp.tool.call"
 SAMPLING = "llm.prompt"
 SECRET = "SECRET"  # noqa: S105 (the name of an entity type)
-LONG_NUMBER = 10**6
 PATHS = frozenset({"path", "file", "filename", "filepath", "file_path", "directory", "dir"})
 
 Types = Callable[[str], Sequence[str]]
 """A text to the entity type of each finding in it."""
-
-
-class LensFailed(GateError):
-    """The call could not be read, so nobody can judge it: it is denied (invariant 9)."""
-
-    code = "lens_failed"
 
 
 def definition_hash(definition: JsonObject) -> str:
@@ -89,25 +83,6 @@ def _findings(value: Json, types: Types | None, limit: int) -> dict[str, Json]:
     if found[SECRET]:
         result["secrets"] = found[SECRET]
     return result
-
-
-def texts(value: Json) -> Iterator[str]:
-    """Every string of a JSON value, keys and long numbers included: those may be data, too."""
-    stack: list[Json] = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, bool):
-            continue
-        elif isinstance(one, int | float) and abs(one) >= LONG_NUMBER:
-            yield str(one)
-        elif isinstance(one, Mapping):
-            for key, item in one.items():
-                yield key
-                stack.append(item)
-        elif isinstance(one, list | tuple):
-            stack.extend(one)
 
 
 def _places(schema: JsonObject, arguments: JsonObject) -> dict[str, Json]:

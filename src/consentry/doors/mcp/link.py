@@ -16,17 +16,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consentry.actions import Json, JsonObject
+from consentry.doors.errors import UpstreamBroke, UpstreamFailed, UpstreamSlow
 from consentry.doors.mcp.client import Channel, Client
 from consentry.doors.mcp.config import Server
-from consentry.doors.mcp.errors import (
-    INTERNAL_ERROR,
-    METHOD_NOT_FOUND,
-    UNSUPPORTED_VERSION,
-    RpcError,
-    UpstreamBroke,
-    UpstreamFailed,
-    UpstreamSlow,
-)
+from consentry.doors.mcp.errors import INTERNAL_ERROR, METHOD_NOT_FOUND, UNSUPPORTED_VERSION, RpcError
 from consentry.doors.mcp.wire import (
     LEGACY,
     META_CAPABILITIES,

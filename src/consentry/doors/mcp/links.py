@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from consentry.actions import Json, canonical
+from consentry.doors.errors import UpstreamFailed
 from consentry.doors.mcp.bundle import Bundle
 from consentry.doors.mcp.catalog import Catalog
 from consentry.doors.mcp.client import Caller, Client
 from consentry.doors.mcp.config import Server
-from consentry.doors.mcp.errors import RpcError, UpstreamFailed
+from consentry.doors.mcp.errors import RpcError
 from consentry.doors.mcp.http_pipe import HttpPipe
 from consentry.doors.mcp.link import Link, Pipe
 from consentry.doors.mcp.stdio_pipe import StdioPipe

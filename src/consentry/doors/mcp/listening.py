@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Mapping
 
 from consentry.actions import Json, JsonObject
-from consentry.doors.mcp.errors import INVALID_PARAMS, RpcError, UpstreamFailed
+from consentry.doors.errors import UpstreamFailed
+from consentry.doors.mcp.errors import INVALID_PARAMS, RpcError
 from consentry.doors.mcp.reply import Reply
 from consentry.doors.mcp.visit import Visit
 from consentry.doors.mcp.wire import META_SUBSCRIPTION, Notification, Request

@@ -10,8 +10,8 @@ import binascii
 from collections.abc import Callable, Mapping
 
 from consentry.actions import Json, JsonObject
+from consentry.actions.texts import LONG_NUMBER
 from consentry.consent.errors import GateError
-from consentry.doors.mcp.lens import LONG_NUMBER
 
 Clean = Callable[[str], str]
 """A text to the same text with what is to be masked transformed. May raise anything: then nothing passes."""

@@ -11,16 +11,10 @@ from dataclasses import dataclass
 from consentry.actions import Action, Json, JsonObject
 from consentry.consent.errors import GateError
 from consentry.consent.model import Claim, Decision, OutcomeStatus
+from consentry.doors.errors import UpstreamFailed
 from consentry.doors.mcp import lens, pausing
 from consentry.doors.mcp.client import Channel
-from consentry.doors.mcp.errors import (
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
-    METHOD_NOT_FOUND,
-    UPSTREAM_FAILED,
-    RpcError,
-    UpstreamFailed,
-)
+from consentry.doors.mcp.errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, UPSTREAM_FAILED, RpcError
 from consentry.doors.mcp.keeper import Keeper
 from consentry.doors.mcp.masking import Clean, Unreadable, mask
 from consentry.doors.mcp.outcomes import Outcomes

@@ -8,8 +8,9 @@ import secrets
 from collections.abc import Mapping
 
 from consentry.actions import JsonObject
+from consentry.doors.errors import UpstreamBroke
 from consentry.doors.mcp.client import Caller
-from consentry.doors.mcp.errors import INVALID_REQUEST, METHOD_NOT_FOUND, RpcError, UpstreamBroke
+from consentry.doors.mcp.errors import INVALID_REQUEST, METHOD_NOT_FOUND, RpcError
 from consentry.doors.mcp.links import Links
 from consentry.doors.mcp.streams import Streams
 from consentry.doors.mcp.visit import Visit

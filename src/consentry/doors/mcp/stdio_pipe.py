@@ -9,8 +9,8 @@ import signal
 from collections.abc import Callable
 
 from consentry.actions import JsonObject
+from consentry.doors.errors import UpstreamBroke, UpstreamDown
 from consentry.doors.mcp.config import Server
-from consentry.doors.mcp.errors import UpstreamBroke, UpstreamDown
 from consentry.doors.mcp.wire import Id, Message, encode, read_upstream
 
 GRACE_S = 2.0

@@ -17,14 +17,8 @@ import orjson
 
 from consentry.actions import Json, JsonObject, NotExact, parse
 from consentry.actions.json import TooLarge
-from consentry.doors.mcp.errors import (
-    HEADER_MISMATCH,
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    PARSE_ERROR,
-    RpcError,
-    UpstreamBroke,
-)
+from consentry.doors.errors import UpstreamBroke
+from consentry.doors.mcp.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, RpcError
 from consentry.errors import InvalidInput
 
 MODERN = "2026-07-28"

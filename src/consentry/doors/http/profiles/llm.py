@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 import orjson
 
 from consentry.actions import Action, Actor, Json
+from consentry.actions.texts import texts
+from consentry.doors.errors import LensFailed
 from consentry.doors.http import lens, wire
 from consentry.doors.http.body import Body, Counted, Unparsed
 from consentry.doors.http.cleaning import Cleaner, json_swapped, whole
 from consentry.doors.http.config import Upstream
-from consentry.doors.http.errors import LensFailed, Unreadable, UnreadableBody
+from consentry.doors.http.errors import Unreadable, UnreadableBody
 from consentry.doors.http.lens import Look
 from consentry.doors.http.routing import Route
 from consentry.doors.http.wire import Head
@@ -257,7 +259,7 @@ def tool_calls(
         asked.append({"name": one.name, "arguments": arguments if look is None else lens.cover(arguments, look)})
     found: list[str] = []
     if look is not None:
-        found = [kind for text in lens.texts(asked) if len(text) > 3 for kind in look.types(text)]
+        found = [kind for text in texts(asked) if len(text) > 3 for kind in look.types(text)]
     values: dict[str, Json] = {
         "lens": "llm.tools",
         "provider": prompt.provider,

@@ -13,10 +13,10 @@ from typing import Final
 import orjson
 
 from consentry.actions import Json
+from consentry.doors.errors import LensFailed, UpstreamFailed
 from consentry.doors.http.body import Body, Counted, Unparsed
 from consentry.doors.http.client import Client
 from consentry.doors.http.config import Rule
-from consentry.doors.http.errors import LensFailed, UpstreamFailed
 from consentry.doors.http.patterns import PathPattern
 from consentry.doors.http.routing import Route
 
