@@ -137,6 +137,27 @@ sign_in_flows = Table(
 )
 """Sign-ins that are at a provider now. A row is taken once, by the browser that began; state and browser are hashes."""
 
+server_keys = Table(
+    "server_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+"""Keys that all replicas share, for what they give out and read again."""
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("by", Text),
+    Column("at", BigInteger, nullable=False),
+)
+"""What a person must hear of themselves: shown on every page until they have said that they did."""
+
 provided_memberships = Table(
     "provided_memberships",
     metadata,
@@ -174,6 +195,14 @@ passkeys = Table(
     UniqueConstraint("credential_id", name="one_passkey_per_credential"),
 )
 """Public keys (SubjectPublicKeyInfo) by which persons sign their votes. A removed one stays: it stays removed."""
+
+passkey_origins = Table(
+    "passkey_origins",
+    metadata,
+    Column("passkey_id", Text, primary_key=True),
+    Column("issued_by", Text),
+)
+"""Who made the link of the session in which a passkey was registered, where that was not its person."""
 
 passkey_challenges = Table(
     "passkey_challenges",
@@ -231,6 +260,8 @@ delegations = Table(
 )
 
 # `seal` is 32 random bytes from which the salts of the action's own commitments are derived: erasing it erases them.
+# `claimable_until` stands while the grant that policy gave by itself is open and has no row in `grants`: one that is
+# claimed with the submission needs none, and what happens to any other afterwards gives it one first.
 actions = Table(
     "actions",
     metadata,
@@ -251,10 +282,11 @@ actions = Table(
     Column("request_id", Text),
     Column("grant_id", Text),
     Column("submitted_at", BigInteger, nullable=False),
+    Column("claimable_until", BigInteger),
     Index("actions_by_request", "request_id", sqlite_where=text("request_id IS NOT NULL"),
           postgresql_where=text("request_id IS NOT NULL")),
-    Index("actions_by_grant", "grant_id", sqlite_where=text("grant_id IS NOT NULL"),
-          postgresql_where=text("grant_id IS NOT NULL")),
+    Index("actions_claimable", "claimable_until", sqlite_where=text("claimable_until IS NOT NULL"),
+          postgresql_where=text("claimable_until IS NOT NULL")),
     Index("actions_by_key", "actor_id", "idempotency_key", unique=True,
           sqlite_where=text("idempotency_key IS NOT NULL"), postgresql_where=text("idempotency_key IS NOT NULL")),
 )  # fmt: skip
@@ -301,6 +333,14 @@ votes = Table(
     UniqueConstraint("request_id", "counts_for", name="one_vote_per_represented_person"),
 )
 
+vote_origins = Table(
+    "vote_origins",
+    metadata,
+    Column("vote_id", Text, primary_key=True),
+    Column("issued_by", Text, nullable=False),
+)
+"""Votes of sessions whose sign-in link somebody else had made, and who that was."""
+
 grants = Table(
     "grants",
     metadata,
@@ -320,6 +360,7 @@ grants = Table(
     Column("expires_at", BigInteger, nullable=False),
     Index("grants_by_request", "request_id", sqlite_where=text("request_id IS NOT NULL"),
           postgresql_where=text("request_id IS NOT NULL")),
+    Index("open_grants", "expires_at", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
     Index("open_standing_grants", "kind", "state", sqlite_where=text("kind = 'standing'"),
           postgresql_where=text("kind = 'standing'")),
     CheckConstraint("uses_left >= 0", name="never_overspent"),
