@@ -46,8 +46,8 @@ async def _everything(world) -> None:
 
 
 async def test_every_kind_is_announced_and_no_other(world) -> None:
+    world.opened.append(world.gate)  # closed with the world, as its successor is
     world.gate = await Gate.open(replace(world.settings, targets=(HOOK, CHAT)))
-    world.opened.append(world.gate)
     await _everything(world)
     columns = tables.outbox.c
     rows = await world.gate.store.read(lambda tx: tx.execute(select(columns.target, columns.kind)).all())
