@@ -380,7 +380,7 @@ async def test_each_reviewer_gets_one_e_mail_that_lists_them(line, monkeypatch) 
 def test_a_digest_names_what_may_wait() -> None:
     from pydantic import ValidationError
 
-    from consentry.server.settings import DigestSettings
+    from consentry.server.settings_channels import DigestSettings
 
     with pytest.raises(ValidationError, match="names the `rules` or the `resources`"):
         DigestSettings.model_validate({"every": "15m"})

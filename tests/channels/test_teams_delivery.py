@@ -21,7 +21,7 @@ from consentry.consent.settings import GateSettings
 from consentry.identity.directory import Directory
 from consentry.policy.model import Facts
 from consentry.server.channels_teams import teams_config
-from consentry.server.settings import TeamsSettings
+from consentry.server.settings_channels import TeamsSettings
 from consentry.store import tables
 
 CLEAN = Facts({"findings": {"total": 0, "types": [], "scanned": True}})

@@ -20,7 +20,8 @@ from consentry.cli.checkup import Grade, look
 from consentry.identity.oidc_http import UnsafeAddress
 from consentry.server.channels import targets
 from consentry.server.channels_teams import teams_config
-from consentry.server.settings import Settings, TeamsSettings
+from consentry.server.settings import Settings
+from consentry.server.settings_channels import TeamsSettings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

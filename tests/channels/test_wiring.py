@@ -11,7 +11,8 @@ import pytest
 from consentry.channels.model import ChannelMisconfigured
 from consentry.cli.checkup import Grade, look
 from consentry.server.channels import slack_config, targets
-from consentry.server.settings import Settings, SlackSettings
+from consentry.server.settings import Settings
+from consentry.server.settings_channels import SlackSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parents[2]

@@ -67,7 +67,7 @@ def test_every_kind_is_documented_and_no_other() -> None:
 
 
 def test_the_default_of_a_webhook_wants_every_kind_and_names_none_that_does_not_exist() -> None:
-    from consentry.server.settings import WebhookSettings
+    from consentry.server.settings_channels import WebhookSettings
     from consentry.server.webhooks import wanted
 
     hook = WebhookSettings.model_validate({"url": "https://hooks.example.com", "secret": "env:X"})

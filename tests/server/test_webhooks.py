@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from consentry.server.settings import WebhookSettings
+from consentry.server.settings_channels import WebhookSettings
 from consentry.server.webhooks import FIRST_DELAY_MS, MAX_DELAY_MS, Deliverer, delay_ms, key_of, sign, wanted
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef").decode()

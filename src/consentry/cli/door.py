@@ -90,7 +90,8 @@ async def _alone(resource: str, command: tuple[str, ...], data: Path | None) -> 
     from consentry.server.mcp import OURS, carry
     from consentry.server.run import Options, serve
     from consentry.server.services import Services
-    from consentry.server.settings import ResourceSettings, load
+    from consentry.server.settings import load
+    from consentry.server.settings_resources import ResourceSettings
 
     environment = {name: f"env:{name}" for name, value in os.environ.items() if value and name not in OURS}
     wrapped = ResourceSettings.model_validate({"kind": "mcp", "mcp": {"command": command, "env": environment}})

@@ -30,7 +30,7 @@ def folder_of(settings: Settings) -> Path:
 
 def with_dataset(settings: Settings) -> Settings:
     """The settings with the demo's table among the resources; the table is written where it is not there yet."""
-    from consentry.server.settings import ResourceSettings
+    from consentry.server.settings_resources import ResourceSettings
 
     folder = folder_of(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # `parents` alone would leave it open to all

@@ -18,7 +18,8 @@ from consentry.server.looking import Lens
 from consentry.server.metrics import Metrics
 from consentry.server.ratelimit import Attempts
 from consentry.server.services import Services
-from consentry.server.settings import InvalidSettings, Settings, WebhookSettings
+from consentry.server.settings import InvalidSettings, Settings
+from consentry.server.settings_channels import WebhookSettings
 from consentry.server.signing_in import open_directory, open_sign_in
 from consentry.server.visibility import Visibility
 

@@ -25,13 +25,8 @@ if TYPE_CHECKING:
     from consentry.server.metrics import Metrics
     from consentry.server.reviewer_sources import Follower
     from consentry.server.secrets import SecretRef
-    from consentry.server.settings import (
-        ChannelSettings,
-        DigestSettings,
-        EmailSettings,
-        Settings,
-        SlackSettings,
-    )
+    from consentry.server.settings import Settings
+    from consentry.server.settings_channels import ChannelSettings, DigestSettings, EmailSettings, SlackSettings
 
 Run = Callable[[], Awaitable[None]]
 PAUSE_S = 5.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from consentry.channels.teams.receive import Receiver
     from consentry.channels.teams.verify import Verifier
     from consentry.consent.gate import Gate
-    from consentry.server.settings import TeamsSettings, TeamsWebhookSettings
+    from consentry.server.settings_channels import TeamsSettings, TeamsWebhookSettings
 
 Run = Callable[[], Awaitable[None]]
 

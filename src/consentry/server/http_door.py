@@ -22,7 +22,8 @@ from consentry.errors import ConsentryError, NotFound
 from consentry.identity.errors import NotSignedIn
 from consentry.server.http_settings import upstream
 from consentry.server.lens import Remembering
-from consentry.server.settings import InvalidSettings, ResourceSettings
+from consentry.server.settings import InvalidSettings
+from consentry.server.settings_resources import ResourceSettings
 
 if TYPE_CHECKING:
     from consentry.doors.http.cleaning import Cleaner

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from consentry.errors import ConsentryError
-from consentry.server.settings import HttpRule, HttpSettings, InvalidSettings, ResourceSettings, SanitizeSettings
+from consentry.server.settings import InvalidSettings, SanitizeSettings
+from consentry.server.settings_resources import HttpRule, HttpSettings, ResourceSettings
 
 if TYPE_CHECKING:
     from consentry.doors.http.config import Credentials, Rule, Upstream

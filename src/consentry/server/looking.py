@@ -14,7 +14,8 @@ from consentry.consent.errors import OperandChanged
 from consentry.policy.model import Facts
 from consentry.server.dataset import digest, read_table
 from consentry.server.lens import LensFailed, Remembering, Table, facts, scan_texts, table_facts, to_scan
-from consentry.server.settings import ResourceSettings, SanitizeSettings
+from consentry.server.settings import SanitizeSettings
+from consentry.server.settings_resources import ResourceSettings
 
 if TYPE_CHECKING:
     from consentry.sanitize import Sanitizer

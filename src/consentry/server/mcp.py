@@ -21,7 +21,8 @@ from consentry.errors import NotFound
 from consentry.server.access import ANY_SESSION
 from consentry.server.guard import let_in
 from consentry.server.lens import Remembering
-from consentry.server.settings import InvalidSettings, ResourceSettings, SanitizeSettings, Settings
+from consentry.server.settings import InvalidSettings, SanitizeSettings, Settings
+from consentry.server.settings_resources import ResourceSettings
 
 if TYPE_CHECKING:
     from consentry.doors.mcp.client import Caller as Caller

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 def _duration(value: object) -> object:
@@ -22,5 +22,9 @@ Duration = Annotated[int, BeforeValidator(_duration)]
 """Milliseconds inside; written with a unit."""
 
 
-CONFIG = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
-"""Unknown keys are errors, and what a key means stands under it."""
+class Section(BaseModel):
+    """A table of the settings file: unknown keys are errors, and what a key means stands under it."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
+    )

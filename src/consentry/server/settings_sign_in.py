@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from consentry.server.secrets import SecretRef
-from consentry.server.settings_section import CONFIG, Duration
-
-
-class Section(BaseModel):
-    """A table of the settings file."""
-
-    model_config: ClassVar[ConfigDict] = CONFIG
+from consentry.server.settings_section import Duration, Section
 
 
 def _https(url: str | None) -> str | None:

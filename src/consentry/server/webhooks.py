@@ -23,7 +23,7 @@ from sqlalchemy import select, update
 from consentry.errors import ConsentryError
 from consentry.server.build import target_of
 from consentry.server.logs import log
-from consentry.server.settings import WebhookSettings
+from consentry.server.settings_channels import WebhookSettings
 from consentry.store import Store, Tx, tables
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from consentry.doors.http.errors import UnreadableBody
 from consentry.doors.http.patterns import InvalidPattern, PathPattern
 from consentry.doors.http.wire import Head
 from consentry.server.http_settings import upstream as build
-from consentry.server.settings import InvalidSettings, ResourceSettings, SanitizeSettings
+from consentry.server.settings import InvalidSettings, SanitizeSettings
+from consentry.server.settings_resources import ResourceSettings
 
 JSON = {"content-type": "application/json"}
 ROLES = {
