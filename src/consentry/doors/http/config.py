@@ -111,3 +111,8 @@ class Upstream:
     max_masked: int = 8 << 20
     scan_limit: int = 1 << 18
     llm: Llm = Llm()
+    own_headers: frozenset[str] = field(init=False)
+    """Headers of requests that the gate sets or reads itself, and callers' do not go on."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "own_headers", self.credentials.names.union(self.token_headers))

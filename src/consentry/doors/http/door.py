@@ -118,9 +118,9 @@ class Door:
         self, client: Client, caller: Caller, exchange: Exchange, head: Head, body: Body | Counted
     ) -> Visit:
         upstream = client.upstream
-        ours = upstream.credentials.names.union(upstream.token_headers)
-        headers = wire.passed_on(head, ours=ours, cookies=upstream.cookies)
-        if any(name == one for name, _ in head.parameters for one, _ in upstream.credentials.query):
+        headers = wire.passed_on(head, ours=upstream.own_headers, cookies=upstream.cookies)
+        query = upstream.credentials.query
+        if query and any(name == one for name, _ in head.parameters for one, _ in query):
             raise Ambiguous("the query holds a parameter that the gate sets itself")
         prompt = llm.prompt_of(head, body) if upstream.profile is Profile.LLM else None
         kept = llm.kept(head) if upstream.profile is Profile.LLM and prompt is None else None

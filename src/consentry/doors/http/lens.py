@@ -7,9 +7,9 @@ binds them, and nobody needs to read them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote_plus, urlsplit
 
@@ -95,6 +95,7 @@ def read(
     return Seen(arguments, Facts(values | dict(route.facts)))
 
 
+@lru_cache(maxsize=256)
 def _host(origin: str) -> str:
     return urlsplit(origin).hostname or origin
 
@@ -139,7 +140,7 @@ def _findings(
     """What is in the target, the headers and the body. `scanned` is true only where all of it was looked at."""
     if look is None:
         return {"findings": {"total": 0, "types": [], "scanned": False}}
-    found: Counter[str] = Counter()
+    found: list[str] = []
     left, whole = upstream.scan_limit, True
     try:
         for text in _texts(head, bound, body):
@@ -151,18 +152,21 @@ def _findings(
                 whole = False
                 break
             if len(text) > 3 and not text.isalpha():
-                found.update(look.types(text))
+                found += look.types(text)
     except Exception as error:
         raise LensFailed("the request could not be scanned, so it is denied; see the log") from error
-    result: dict[str, Json] = {"findings": {"total": found.total(), "types": sorted(found), "scanned": whole}}
-    if found[SECRET]:
-        result["secrets"] = found[SECRET]
+    result: dict[str, Json] = {"findings": {"total": len(found), "types": sorted(set(found)), "scanned": whole}}
+    if secrets := found.count(SECRET):
+        result["secrets"] = secrets
     return result
+
+
+_unescaped = lru_cache(maxsize=1024)(unquote_plus)
 
 
 def _texts(head: Head, bound: Mapping[str, str], body: Body | Counted) -> Iterator[str | None]:
     """Every text of a request; `None` for what cannot be read."""
-    yield unquote_plus(head.target)
+    yield _unescaped(head.target) if len(head.target) <= wire.LONGEST_KEPT else unquote_plus(head.target)
     for name, value in bound.items():
         if name not in _SCANNED_HEADERS:
             yield value

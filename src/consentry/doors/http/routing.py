@@ -47,6 +47,8 @@ def binds_body(upstream: Upstream, head: Head) -> bool:
 
 def route(upstream: Upstream, head: Head, body: Body | Counted) -> Route:
     """What the request is. Raises `UnreadableBody`, `UnknownOperation`."""
+    if not upstream.rules and not upstream.only_known:
+        return _NO_RULE
     for rule, parameters in _candidates(upstream, head):
         if rule.body and not _body_fits(rule, body):
             continue
@@ -54,7 +56,10 @@ def route(upstream: Upstream, head: Head, body: Body | Counted) -> Route:
         return Route(rule.operation, rule.tool, parameters, facts)
     if upstream.only_known:
         raise UnknownOperation("no rule of this resource names this method and path")
-    return Route(UNKNOWN)
+    return _NO_RULE
+
+
+_NO_RULE = Route(UNKNOWN)
 
 
 def _candidates(upstream: Upstream, head: Head) -> Iterable[tuple[Rule, Mapping[str, str]]]:

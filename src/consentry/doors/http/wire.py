@@ -7,15 +7,17 @@ that cleans a request up judges another one than the upstream gets.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote_plus, unquote_to_bytes, urlencode
 
 from consentry.doors.http.errors import Ambiguous, MethodRefused
 
 Headers = tuple[tuple[str, str], ...]
 """Names in lower case, values as they were sent (ISO 8859-1), in their order."""
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+Parameters = tuple[tuple[str, str], ...]
 
 HOP_BY_HOP = frozenset(
     {
@@ -128,6 +130,9 @@ _OVERRIDING = re.compile(r"\s*[_.\[](?:http)?method(?:\[.*)?", re.IGNORECASE)
 _FORM_OVERRIDING = re.compile(rb"(?:[&;]|name\*?\s*=\s*\"?)\s*[_.\[]method\s*[\[=\"\r;]", re.IGNORECASE)
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 LONGEST_NAME = 256
+LONGEST_KEPT = 1 << 12
+MANY_KEPT = 512
+"""What was read of headers is known again for so many, where they are no longer than that."""
 _LONGEST_TARGET = 16_384
 
 
@@ -139,31 +144,39 @@ class Head:
     target: str
     headers: Headers
 
-    @cached_property
+    @property
     def path(self) -> str:
         return self.target.partition("?")[0]
 
-    @cached_property
+    @property
     def query(self) -> str:
         return self.target.partition("?")[2]
 
-    @cached_property
-    def parameters(self) -> tuple[tuple[str, str], ...]:
+    @property
+    def parameters(self) -> Parameters:
         """The query, decoded, in its order."""
-        return tuple(parse_qsl(self.query, keep_blank_values=True)) if self.query else ()
+        return _parameters(self.query) if "?" in self.target else ()
 
     def header(self, name: str) -> str | None:
         """The first value of a header; those of `ONCE` have no other."""
-        return next((value for one, value in self.headers if one == name), None)
+        for one, value in self.headers:
+            if one == name:
+                return value
+        return None
 
     @property
     def media(self) -> str:
         """The media type of the body, without parameters."""
         return media_type(self.header("content-type"))
 
-    @cached_property
+    @property
     def is_websocket(self) -> bool:
         return (self.header("upgrade") or "").lower() == "websocket"
+
+
+@lru_cache(maxsize=1024)
+def _parameters(query: str) -> Parameters:
+    return tuple(parse_qsl(query, keep_blank_values=True))
 
 
 def media_type(header: str | None) -> str:
@@ -176,9 +189,30 @@ def read(method: str, target: str, raw: Iterable[tuple[bytes, bytes]], *, encode
     if method in _REFUSED_METHODS or not _METHOD.fullmatch(method):
         raise MethodRefused("this method does not go through a door")
     check_target(target, encoded_slash)
-    headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw])
+    return Head(method, target, _headers(tuple(raw)))
+
+
+def _headers(raw: RawHeaders) -> Headers:
+    """Headers that are told apart and allowed. A caller sends nearly the same ones with each request."""
+    size = sum([len(name) + len(value) for name, value in raw])
+    return _read_headers(raw) if size <= LONGEST_KEPT else _read_headers.__wrapped__(raw)
+
+
+@lru_cache(maxsize=MANY_KEPT)
+def _read_headers(raw: RawHeaders) -> Headers:
+    headers = tuple([(lower(name), value.decode("latin-1")) for name, value in raw])
     check_headers(headers)
-    return Head(method, target, headers)
+    return headers
+
+
+@lru_cache(maxsize=2048)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
+
+
+def lower(name: bytes) -> str:
+    """The name of a header as it is compared."""
+    return _lower(name) if len(name) <= LONGEST_NAME else _lower.__wrapped__(name)
 
 
 @lru_cache(maxsize=4096)
@@ -282,7 +316,10 @@ def _check_framing(headers: dict[str, str], seen: set[str]) -> None:
 def nominated(headers: Headers) -> frozenset[str]:
     """What the `Connection` header says is for this connection only."""
     found = [value for name, value in headers if name == "connection"]
-    return frozenset(part.strip().lower() for value in found for part in value.split(",")) if found else frozenset()
+    return frozenset([part.strip().lower() for value in found for part in value.split(",")]) if found else _NONE
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 def passed_on(head: Head, *, ours: frozenset[str], cookies: bool) -> Headers:
@@ -291,9 +328,15 @@ def passed_on(head: Head, *, ours: frozenset[str], cookies: bool) -> Headers:
     Not among them: what belongs to the connection, what only proxies say, whatever the gate sets itself (`ours`, with
     the caller's token), and cookies unless they may pass.
     """
-    left_out, taken = nominated(head.headers), {one.replace("_", "-") for one in ours}
+    passed = _passed_on if _is_short(head.headers) else _passed_on.__wrapped__
+    return passed(head.headers, ours, cookies)
+
+
+@lru_cache(maxsize=MANY_KEPT)
+def _passed_on(headers: Headers, ours: frozenset[str], cookies: bool) -> Headers:
+    left_out, taken = nominated(headers), {one.replace("_", "-") for one in ours}
     result = []
-    for name, value in head.headers:
+    for name, value in headers:
         if name in _NEVER or name in left_out or name.startswith("x-forwarded"):
             continue
         if name.replace("_", "-") in taken:  # many servers take both spellings for one
@@ -330,6 +373,15 @@ def wants_async(head: Head) -> bool:
 
 def bound(headers: Headers, unbound: frozenset[str]) -> dict[str, str]:
     """Of the headers that go on, those that are part of the action. Several of one name are joined by their order."""
+    return dict((_bound if _is_short(headers) else _bound.__wrapped__)(headers, unbound))
+
+
+def _is_short(headers: Headers) -> bool:
+    return sum([len(name) + len(value) for name, value in headers]) <= LONGEST_KEPT
+
+
+@lru_cache(maxsize=MANY_KEPT)
+def _bound(headers: Headers, unbound: frozenset[str]) -> Mapping[str, str]:
     result: dict[str, str] = {}
     for name, value in headers:
         if name in UNBOUND or name in unbound or name.startswith("x-stainless-"):
@@ -340,16 +392,15 @@ def bound(headers: Headers, unbound: frozenset[str]) -> dict[str, str]:
 
 def given_back(headers: Iterable[tuple[bytes, bytes]], *, cookies: bool) -> list[tuple[str, str]]:
     """An upstream's headers as the caller gets them."""
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-    left_out = nominated(tuple((name.lower(), value) for name, value in pairs))
+    pairs = tuple([(lower(name), value.decode("latin-1")) for name, value in headers])
+    left_out = nominated(pairs)
     result = []
     for name, value in pairs:
-        lower = name.lower()
-        if lower in NOT_GIVEN_BACK or lower in left_out:
+        if name in NOT_GIVEN_BACK or name in left_out:
             continue
-        if lower == "set-cookie" and (not cookies or "consentry" in value.partition("=")[0].lower()):
+        if name == "set-cookie" and (not cookies or "consentry" in value.partition("=")[0].lower()):
             continue
-        result.append((lower, value))
+        result.append((name, value))
     return result
 
 
@@ -365,8 +416,10 @@ async def checked(head: Head, body: AsyncIterator[bytes]) -> AsyncIterator[bytes
         yield piece
 
 
-def without_secrets(headers: Iterable[tuple[str, str]], secrets: Iterable[str]) -> list[tuple[str, str]]:
+def without_secrets(headers: Iterable[tuple[str, str]], secrets: Collection[str]) -> list[tuple[str, str]]:
     """Headers without what the gate has added: upstreams repeat a request in `Location`, `Link` and others."""
+    if not secrets:
+        return list(headers)
     result = []
     for name, value in headers:
         for secret in secrets if name not in _ABOUT_ITSELF else ():
