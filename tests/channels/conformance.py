@@ -177,11 +177,13 @@ class ChatConformance(Conformance):
         assert await house.state(request) == "pending"
 
     async def test_a5_a_second_linked_identity_is_the_same_person(self, house, place) -> None:
-        request = await house.ask("terraform.apply")
         first = house.users["ada"]
-        assert (await place.decide("ada", request)).taken
         identity = await house.link("ada", "U0ADA2")
+        request = await house.ask("terraform.apply")
+        house.users["ada"] = first
         try:
+            assert (await place.decide("ada", request)).taken
+            house.users["ada"] = "U0ADA2"
             assert not (await place.decide("ada", request)).taken
         finally:
             await house.services.directory.unlink(None, identity)
@@ -189,9 +191,9 @@ class ChatConformance(Conformance):
         assert await house.state(request) == "pending"
 
     async def test_a5_a_second_identity_of_who_asked_is_who_asked(self, house, place) -> None:
-        request = await house.ask()
         first = house.users["mara"]
         identity = await house.link("mara", "U0MARA2")
+        request = await house.ask()
         try:
             assert not (await place.decide("mara", request)).taken
         finally:
@@ -288,6 +290,45 @@ class ChatConformance(Conformance):
         assert not outcome.taken
         assert "look at it again" in outcome.said
         assert await house.state(request) == "pending"
+
+    async def test_a_stage_that_moves_on_while_somebody_confirms_is_looked_at_again(
+        self, house, place, monkeypatch
+    ) -> None:
+        """Ben decides the first stage after Ada's word was read, and before it counts."""
+        request = await house.ask("container.run")
+        opened = await place.open("ada", request)
+        session = await house.services.directory.authenticate(house.tokens["ben"])
+        vote = type(house.gate).vote
+
+        async def late(gate, request_id, voter, ballot):
+            monkeypatch.undo()
+            await house.vote_elsewhere(request, session, "approve", "a moment before")
+            return await vote(gate, request_id, voter, ballot)
+
+        monkeypatch.setattr(type(house.gate), "vote", late)
+        outcome = await place.confirm("ada", opened)
+        assert not outcome.taken
+        assert "look at it again" in outcome.said
+        assert [one.person for one in (await house.gate.request(request)).votes] == [house.people["ben"]]
+
+    @pytest.mark.parametrize("verdict", ["approve", "deny"])
+    async def test_d2_an_account_that_was_linked_after_the_question_decides_nothing(
+        self, house, place, verdict
+    ) -> None:
+        """Whoever talked Ada into linking it gains nothing that is asked already."""
+        first, request = house.users["ada"], await house.ask()
+        house.clock.ahead_ms += 1
+        identity = await house.link("ada", "U0PHISHED")
+        try:
+            outcome = await place.decide("ada", request, verdict)
+            assert not outcome.taken
+            assert "linked after the request was opened" in outcome.said
+            assert await house.state(request) == "pending"
+            assert (await place.decide("ada", await house.ask(), verdict)).taken
+        finally:
+            await house.services.directory.unlink(None, identity)
+            house.users["ada"] = first
+        assert (await place.decide("ada", request, verdict)).taken
 
     async def test_what_one_was_shown_is_not_confirmed_by_another(self, house, place) -> None:
         request = await house.ask()

@@ -19,10 +19,11 @@ from consentry.channels import linking
 from consentry.channels.card import Card, build
 from consentry.channels.linking import ChatUser, Linked
 from consentry.channels.model import Mask, Role
-from consentry.consent.errors import AlreadyDecided, AssuranceTooLow, NotEligible, StaleView
+from consentry.consent.errors import AlreadyDecided, AssuranceTooLow, LinkedLater, NotEligible, StaleView
 from consentry.consent.gate import Gate
 from consentry.consent.model import Ballot, BallotVerdict, Request, RequestQuery, Voter
 from consentry.consent.states import RequestState
+from consentry.consent.voting import require_older_link
 from consentry.errors import ConsentryError, NotFound
 from consentry.policy.model import Assurance
 from consentry.store import Tx, tables
@@ -130,7 +131,7 @@ class Desk:
     async def open(self, user: ChatUser, press: Press) -> Offer:
         """Show somebody what their press would decide.
 
-        Raises `NotLinked`, `UnknownMessage`, `AlreadyDecided`, `NotEligible`, `AssuranceTooLow`.
+        Raises `NotLinked`, `UnknownMessage`, `AlreadyDecided`, `NotEligible`, `LinkedLater`, `AssuranceTooLow`.
         """
         linked = await self.who(user)
         request_id = await self._gate.store.read(lambda tx: _request_of(tx, user.channel, press))
@@ -140,6 +141,7 @@ class Desk:
         obstacle = await self._gate.why_not(linked.person.id, request)
         if obstacle is not None:
             raise NotEligible(obstacle.text)
+        require_older_link(linked.since_ms, request)
         card = await self.card(request)
         if press.verdict is BallotVerdict.APPROVE and not (card.approvable and self._shows(card)):
             raise AssuranceTooLow("this is approved on its web page, which shows all of it and knows who you are")
@@ -155,28 +157,38 @@ class Desk:
         linked = await self.who(user)
         request_id = await self._gate.store.read(lambda tx: _request_of(tx, user.channel, press))
         request = await self._gate.request(request_id)
-        obstacle = await self._gate.why_not(linked.person.id, request)
-        return await self.card(request), None if obstacle is None else obstacle.text
+        return await self.card(request), await self._obstacle(linked, request)
 
     async def cast(self, user: ChatUser, offer_id: str, reason: str | None) -> Request:
         """The vote that somebody confirmed. Raises what `Gate.vote` raises, `NotLinked`, `StaleView` and `TooSoon`."""
         kept = await self._gate.store.read(lambda tx: _kept(tx, user, offer_id))
         linked = await self.who(user)
-        request = await self._gate.request(kept.request_id)
-        if request.state is RequestState.PENDING and request.stage != kept.stage:
-            raise StaleView("this request has moved on to its next stage: look at it again, then decide")
-        voter = Voter(linked.person.id, Assurance.CHAT, user.channel, linked.identity, linked.issued_by)
-        voted = await self._gate.vote(kept.request_id, voter, Ballot(kept.verdict, kept.shown_digest, reason))
+        voter = Voter(
+            linked.person.id, Assurance.CHAT, user.channel, linked.identity, linked.issued_by, linked.since_ms
+        )
+        ballot = Ballot(kept.verdict, kept.shown_digest, reason, stage=kept.stage)
+        voted = await self._gate.vote(kept.request_id, voter, ballot)
         self._voted(kept.verdict.value, user.channel)
         await self._gate.store.write(lambda tx: _use(tx, offer_id))
         return voted
 
     async def waiting(self, user: ChatUser) -> tuple[Card, ...]:
         """What waits for somebody, the newest first. Raises `NotLinked`."""
-        person = (await self.who(user)).person.id
-        found = await self._gate.requests(RequestQuery(state=RequestState.PENDING, person=person, limit=200))
-        mine = [one for one in found if await self._gate.why_not(person, one) is None]
+        linked = await self.who(user)
+        query = RequestQuery(state=RequestState.PENDING, person=linked.person.id, limit=200)
+        mine = [one for one in await self._gate.requests(query) if await self._obstacle(linked, one) is None]
         return tuple([await self.card(one) for one in mine[:LISTED]])
+
+    async def _obstacle(self, linked: Linked, request: Request) -> str | None:
+        """Why somebody may not decide a request from this chat account, or `None`."""
+        obstacle = await self._gate.why_not(linked.person.id, request)
+        if obstacle is not None:
+            return obstacle.text
+        try:
+            require_older_link(linked.since_ms, request)
+        except LinkedLater as error:
+            return str(error)
+        return None
 
     async def card(self, request: Request) -> Card:
         """The card of a request as it stands."""

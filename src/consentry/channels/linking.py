@@ -52,12 +52,14 @@ class ChatUser:
 class Linked:
     """The active person behind a chat user, and the id of the link between them.
 
-    `issued_by` is who made the sign-in link of the session in which they linked it, where that was somebody else.
+    `issued_by` is who made the sign-in link of the session in which they linked it, where that was somebody else;
+    `since_ms` when they linked it.
     """
 
     person: Person
     identity: str
-    issued_by: str | None = None
+    issued_by: str | None
+    since_ms: int
 
 
 def mint() -> str:
@@ -127,7 +129,8 @@ def who(tx: Tx, user: ChatUser) -> Linked:
     if found is None or person is None or not person.active:
         raise NotLinked("nobody has linked this account to a person of Consentry: type `/consentry link` first")
     origin = select(tables.channel_origins.c.issued_by).where(tables.channel_origins.c.identity_id == found.id)
-    return Linked(person, found.id, cast("str | None", tx.execute(origin).scalar_one_or_none()))
+    maker = cast("str | None", tx.execute(origin).scalar_one_or_none())
+    return Linked(person, found.id, maker, found.linked_at_ms)
 
 
 def _hash(token: str) -> bytes:

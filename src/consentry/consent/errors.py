@@ -36,6 +36,12 @@ class NotEligible(GateError):
     code = "not_eligible"
 
 
+class LinkedLater(GateError):
+    """The chat account was linked after the request was opened, and so has no say in it."""
+
+    code = "linked_later"
+
+
 class AssuranceTooLow(GateError):
     """The rule asks for a stronger sign-in than this one."""
 

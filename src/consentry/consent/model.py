@@ -48,7 +48,8 @@ class Voter:
     """A person who is signed in, made only from a person's session or a linked chat identity, never from an agent's.
 
     `channel` is where they decide (web, api, cli, slack, teams). `issued_by` is who made the link that opened the
-    session, where that was somebody else.
+    session, where that was somebody else. `since_ms` is when a chat identity was linked: it has no say in what was
+    asked before.
     """
 
     person: str
@@ -56,6 +57,7 @@ class Voter:
     channel: str
     session: str
     issued_by: str | None = None
+    since_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,16 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """What a person says of a request, the digest of what they were shown, and a passkey's signature over both."""
+    """What a person says of a request, the digest of what they were shown, and a passkey's signature over both.
+
+    `stage` is the stage that they were shown, where that is known: the request must still be in it.
+    """
 
     verdict: BallotVerdict
     shown_digest: str
     reason: str | None = None
     signed: Signed | None = None
+    stage: int | None = None
 
     def __post_init__(self) -> None:
         """Raises `UnfitText`."""
@@ -128,7 +134,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One counted or fallen vote. `counts_for` differs from `person` where a delegate voted for somebody away."""
+    """One counted or fallen vote. `counts_for` differs from `person` where a delegate voted for somebody away.
+
+    `issued_by` is who made the sign-in link of the voter's session, where that was somebody else.
+    """
 
     id: str
     person: str
@@ -140,6 +149,7 @@ class Vote:
     channel: str
     shown_digest: str
     at_ms: int
+    issued_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from consentry.store import Tx, tables
 AnyRow: TypeAlias = "Row[object]"
 
 _A, _R, _G, _C = tables.actions.c, tables.requests.c, tables.grants.c, tables.claims.c
+_O = tables.vote_origins.c
 
 
 def dump(value: Json | Mapping[str, Json]) -> str:
@@ -238,7 +239,10 @@ def requests_of(tx: Tx, rows: Iterable[AnyRow]) -> list[Request]:
     joined: dict[str, list[str]] = {}
     if ids:
         for vote in tx.execute(
-            select(tables.votes).where(tables.votes.c.request_id.in_(ids)).order_by(tables.votes.c.id)
+            select(tables.votes, _O.issued_by)
+            .outerjoin(tables.vote_origins, _O.vote_id == tables.votes.c.id)
+            .where(tables.votes.c.request_id.in_(ids))
+            .order_by(tables.votes.c.id)
         ):
             votes.setdefault(vote.request_id, []).append(_vote(vote))
         for one in tx.execute(select(_A.id, _A.request_id).where(_A.request_id.in_(ids)).order_by(_A.id)):
@@ -258,6 +262,7 @@ def _vote(row: AnyRow) -> Vote:
         channel=row.channel,
         shown_digest=row.shown_digest,
         at_ms=row.at,
+        issued_by=row.issued_by,
     )
 
 

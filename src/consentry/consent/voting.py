@@ -15,6 +15,7 @@ from consentry.consent.errors import (
     AlreadyVoted,
     AssuranceTooLow,
     Expired,
+    LinkedLater,
     NotAllowed,
     NotEligible,
     ReasonRequired,
@@ -48,6 +49,7 @@ def vote(tx: Tx, core: Core, request_id: str, voter: Voter, ballot: Ballot) -> R
     )
     if isinstance(standing, Ineligible):
         raise NotEligible(standing.text)
+    require_older_link(voter.since_ms, request)
     proof = prove(tx, request, voter, person, ballot)
     assurance = assurance_of(voter, proof)
     _check_ballot(request, assurance, ballot)
@@ -75,8 +77,21 @@ def _not_pending(tx: Tx, core: Core, request: Request) -> Refusal | None:
     raise AlreadyDecided(f"this request was {request.state.value} before your vote")
 
 
+def require_older_link(since_ms: int | None, request: Request) -> None:
+    """Refuse a chat account that was linked after the request was opened. Raises `LinkedLater`.
+
+    Whoever talks somebody into linking an account that is not theirs must gain nothing that is asked already.
+    """
+    if since_ms is not None and since_ms > request.opened_at_ms:
+        raise LinkedLater(
+            "this account was linked after the request was opened, so it does not decide it: decide on the web page"
+        )
+
+
 def _check_ballot(request: Request, assurance: Assurance, ballot: Ballot) -> None:
     stage = request.obligations.stages[request.stage]
+    if ballot.stage is not None and ballot.stage != request.stage:
+        raise StaleView("this request has moved on to another stage: look at it again, then decide")
     if ballot.verdict is BallotVerdict.APPROVE and assurance.rank < stage.assurance.rank:
         way_out = ": open the request's page and approve there with a passkey"
         raise AssuranceTooLow(
@@ -114,6 +129,7 @@ def _write(
         channel=voter.channel,
         shown_digest=ballot.shown_digest,
         at_ms=tx.now_ms,
+        issued_by=voter.issued_by,
     )
     tx.execute(
         tables.votes.insert(),
@@ -131,6 +147,8 @@ def _write(
             "at": cast.at_ms,
         },
     )
+    if voter.issued_by is not None:
+        tx.insert(tables.vote_origins, {"vote_id": cast.id, "issued_by": voter.issued_by})
     record(
         tx,
         "request.vote",

@@ -206,3 +206,20 @@ async def test_a_vote_says_who_made_the_link_of_its_session(site) -> None:
         assert answer.status_code == 200, answer.text
         (vote,) = await place.entries("request.vote")
         assert (vote["person"], vote["by"]) == (made["person"], admin.id)
+        detail = await place.world.get(f"/v1/requests/{asked['request_id']}", admin)
+        assert [one["issued_by"] for one in detail["votes"]] == [admin.id]
+
+
+async def test_a_vote_of_a_session_of_ones_own_names_nobody_else(site) -> None:
+    async with site(userinfo=True) as place:
+        await place.directory.add_to_group(None, "admins", place.ada)
+        browser = place.browser()
+        assert (await browser.sign_in()).status_code == 200
+        asked = await place.world.submit(await place.world.agent("etl"))
+        shown = (await place.world.services.gate.preview(asked["request_id"])).digest
+        body = {"verdict": "approve", "shown_digest": shown, "reason": "looked at it"}
+        path = f"/v1/requests/{asked['request_id']}"
+        answer = await place.world.http.post(f"{path}/votes", json=body, headers=browser.headers)
+        assert answer.status_code == 200, answer.text
+        detail = await place.world.get(path, place.world.admin)
+        assert [(one["person"], one["issued_by"]) for one in detail["votes"]] == [(place.ada, None)]

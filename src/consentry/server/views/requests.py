@@ -55,6 +55,9 @@ class VoteView(View):
     channel: str
     shown_digest: str
     at: Time
+    issued_by: str | None = Field(
+        description="who made the sign-in link of the voter's session, where that was somebody else"
+    )
 
     @classmethod
     def of(cls, one: Vote, roster: Roster) -> Self:
@@ -70,6 +73,7 @@ class VoteView(View):
             channel=one.channel,
             shown_digest=one.shown_digest,
             at=time_text(one.at_ms),
+            issued_by=one.issued_by,
         )
 
 
