@@ -28,7 +28,8 @@ test-all: $(VENV)/installed-dev tools ## the slow ones too: fuzzing, kills, soak
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --timeout 1800 $(TESTS)
 
 bench: $(VENV)/installed-dev ## measure against peers and bounds
-	@set -e; for script in $$(grep -l '^if __name__' bench/*.py); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $$(grep -l '^if __name__' bench/*.py | grep -v accuracy_); do \
+		echo "== $$script"; $(BIN)/python $$script; done
 
 lint: $(VENV)/installed-dev ## ruff, mypy
 	@$(BIN)/ruff check --quiet .
