@@ -285,8 +285,9 @@ def test_the_log_is_served_to_auditors(house: House, at: Callable[[str], None], 
                     anybody.raw("/tile/../ledger.key")
         finally:
             child.terminate()
-            child.wait(20)
+            ended = child.wait(20)
             child.stdout.close()
+        assert ended == 0
 
 
 def test_watching_sees_requests_come(house: House, at: Callable[[str], None]) -> None:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from consentry.cli.output import say
 from consentry.errors import InvalidInput
+from consentry.server.serving import CleanExit
 
 Read = Callable[[str], Awaitable[bytes | None]]
 """The bytes at a path of tlog-tiles (`checkpoint`, `tile/…`) or `key`; `None` where there is nothing."""
@@ -73,7 +74,7 @@ async def _serve(read: Read, host: str, port: int) -> None:
 
     listening = _listen(host, port)
     app = Starlette(routes=[Route("/{path:path}", answer)])
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+    server = CleanExit(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
     say(f"the log is at http://{host}:{listening.getsockname()[1]}/checkpoint")
     try:
         await server.serve(sockets=[listening])

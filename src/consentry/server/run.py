@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import ipaddress
 import logging
 import socket
 import sys
 import webbrowser
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import FrameType
 
@@ -24,6 +23,7 @@ from consentry.server.http_door import listeners
 from consentry.server.impatient import impatient
 from consentry.server.logs import log, set_up
 from consentry.server.services import Services
+from consentry.server.serving import CleanExit
 from consentry.server.settings import Settings
 from consentry.server.webhooks import Deliverer
 
@@ -59,7 +59,7 @@ class Options:
     sign_in: str | None = None
 
 
-class Server(uvicorn.Server):
+class Server(CleanExit):
     """Lets go of waiting callers before it waits for their connections to end."""
 
     def __init__(self, config: uvicorn.Config, services: Services) -> None:
@@ -76,15 +76,6 @@ class Server(uvicorn.Server):
         """End when the services stop."""
         await services.stopping.wait()
         self.should_exit = True
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """A signal ends the serving and is not raised anew afterwards: what stopped as it was told to ends with 0."""
-        with super().capture_signals():
-            try:
-                yield
-            finally:
-                self._captured_signals.clear()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._services.stop()
