@@ -203,7 +203,9 @@ async def beside(keeper: Keeper, name: str, command: tuple[str, ...]) -> AsyncIt
     from consentry.doors.mcp.door import Door
     from consentry.doors.mcp.reply import send_empty
 
-    server = Server(name, command=command, env=dict(os.environ) | dict.fromkeys(OURS, ""), quiet=False)
+    server = Server(
+        name, command=command, env=dict(os.environ) | dict.fromkeys(OURS, ""), quiet=False, env_is_callers=True
+    )
     caller = Somebody(Actor(Kind.AGENT, "self"))
     door = Door(keeper, key=os.urandom(KEY_BYTES), tools=tools(SanitizeSettings()), limit=64 << 20)
     token = secrets.token_urlsafe(32)

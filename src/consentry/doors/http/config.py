@@ -9,6 +9,7 @@ from functools import lru_cache
 from urllib.parse import quote, quote_plus, urlencode
 
 from consentry.actions import Json
+from consentry.doors.echo import Echo, credentials_in
 from consentry.doors.http.patterns import PathPattern
 
 
@@ -113,6 +114,10 @@ class Upstream:
     llm: Llm = Llm()
     own_headers: frozenset[str] = field(init=False)
     """Headers of requests that the gate sets or reads itself, and callers' do not go on."""
+    echo: Echo = field(init=False, repr=False, compare=False)
+    """What of the gate's own must not come back."""
 
     def __post_init__(self) -> None:
+        secrets = credentials_in((*self.credentials.headers, *self.credentials.query))
+        object.__setattr__(self, "echo", Echo(secrets))
         object.__setattr__(self, "own_headers", self.credentials.names.union(self.token_headers))

@@ -19,6 +19,7 @@ from consentry.doors.http.body import Body, Counted
 from consentry.doors.http.cleaning import Cleaner
 from consentry.doors.http.client import Answer, Client
 from consentry.doors.http.config import Profile, Upstream, secrets_of
+from consentry.doors.http.echoes import Watched, taken
 from consentry.doors.http.errors import Ambiguous, Denied, Unreadable
 from consentry.doors.http.exchange import Exchange
 from consentry.doors.http.filters import Filter, Plain
@@ -312,6 +313,8 @@ class Door:
         ]
         if reads:
             headers.append(("accept-encoding", "identity"))
+        elif upstream.echo:
+            headers = [(name, taken(value) if name == "accept-encoding" else value) for name, value in headers]
         headers += upstream.credentials.headers
         if upstream.forwarded:
             headers += _forwarded(visit.exchange)
@@ -324,6 +327,9 @@ class Door:
         headers = wire.given_back(answer.headers, cookies=upstream.cookies)
         headers = wire.without_secrets(headers, secrets_of(upstream.credentials))
         filtering = self._filter(visit, decision, answer, masks)
+        if upstream.echo:
+            may_pass = upstream.pass_unreadable or answer.empty
+            filtering = Watched(filtering or Plain(), upstream.echo, pass_unreadable=may_pass)
         if filtering is not None:
             headers = filtering.headers(headers)
         if exchange.started:  # a stream of events that was begun for waiting goes on as one, or ends with an error

@@ -11,6 +11,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from consentry.doors.echo import Echo
 from consentry.doors.errors import UpstreamBroke, UpstreamDown
 from consentry.doors.http.cleaning import Cleaner, JsonBroken
 from consentry.doors.http.client import Client
@@ -50,7 +51,7 @@ async def relay(
         exchange.started, exchange.answer = True, front
         await front.prepare(exchange.request)
         inwards = asyncio.create_task(_pass(front, behind, None))
-        outwards = asyncio.create_task(_pass(behind, front, cleaner))
+        outwards = asyncio.create_task(_pass(behind, front, cleaner, client.upstream.echo))
         try:
             await _until_one_ends(inwards, outwards)
             code = (inwards if inwards.done() else outwards).result()
@@ -77,16 +78,17 @@ async def _until_one_ends(inwards: asyncio.Task[int], outwards: asyncio.Task[int
 Side = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
-async def _pass(source: Side, sink: Side, cleaner: Cleaner | None) -> int:
+async def _pass(source: Side, sink: Side, cleaner: Cleaner | None, echo: Echo | None = None) -> int:
     """Messages of one side to the other; the code with which that side closed."""
     while True:
         message = await source.receive()
         if message.type is aiohttp.WSMsgType.TEXT:
-            await sink.send_str(message.data if cleaner is None else _masked(message.data, cleaner))
+            text = message.data if cleaner is None else _masked(message.data, cleaner)
+            await sink.send_str(echo.text(text) if echo else text)
         elif message.type is aiohttp.WSMsgType.BINARY:
             if cleaner is not None:
                 return _UNSUPPORTED
-            await sink.send_bytes(message.data)
+            await sink.send_bytes(echo.cover(message.data) if echo else message.data)
         elif message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED):
             code = message.data if message.type is aiohttp.WSMsgType.CLOSE else source.close_code
             return code if isinstance(code, int) and 1000 <= code < 5000 and code not in (1005, 1006, 1015) else 1000

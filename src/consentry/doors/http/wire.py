@@ -114,7 +114,7 @@ NOT_GIVEN_BACK = HOP_BY_HOP | {
 }
 """Headers of answers that speak for the upstream's host, which is not the one that the caller sees."""
 
-_ABOUT_ITSELF = frozenset(
+ABOUT_ITSELF = frozenset(
     {"cache-control", "content-encoding", "content-length", "content-type", "date", "expires", "last-modified", "vary"}
 )
 """Headers of answers that repeat nothing of a request."""
@@ -422,7 +422,7 @@ def without_secrets(headers: Iterable[tuple[str, str]], secrets: Collection[str]
         return list(headers)
     result = []
     for name, value in headers:
-        for secret in secrets if name not in _ABOUT_ITSELF else ():
+        for secret in secrets if name not in ABOUT_ITSELF else ():
             if secret in value:
                 value = value.replace(secret, "")
         result.append((name, value))

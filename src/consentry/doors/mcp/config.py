@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from consentry.doors.echo import Echo, credentials_in
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -32,5 +34,13 @@ class Server:
     scan_limit: int = 1 << 18
     quiet: bool = True
     """Whether what a local server writes to standard error is dropped."""
+    env_is_callers: bool = False
+    """Whether the variables are the caller's own, who may see them."""
     members: tuple[Server, ...] = ()
     """Several servers behind one address, each a resource of its own, whose tools' names begin with its `prefix`."""
+    echo: Echo = field(init=False, repr=False, compare=False)
+    """What of the gate's own must not come back."""
+
+    def __post_init__(self) -> None:
+        added = {} if self.env_is_callers else self.env
+        object.__setattr__(self, "echo", Echo(credentials_in((*self.headers.items(), *added.items()))))

@@ -102,7 +102,7 @@ class HttpPipe:
         return b"".join(parts)
 
     def _take(self, body: bytes, about: Id | None) -> None:
-        message = read_upstream(body)
+        message = read_upstream(self._server.echo.cover(body))
         if isinstance(message, Response) and message.id is None and about is not None:
             message = Response(about, message.result, message.error)
         if not isinstance(message, Response) or message.id != about:
@@ -135,7 +135,7 @@ class HttpPipe:
                     last, retry_ms = one.id or last, retry_ms if one.retry_ms is None else one.retry_ms
                     if not one.data:
                         continue
-                    message = read_upstream(one.data)
+                    message = read_upstream(self._server.echo.text(one.data))
                     self._incoming(message, about)
                     if isinstance(message, Response) and message.id == about and about is not None:
                         return last, retry_ms, True

@@ -54,7 +54,7 @@ class StdioPipe:
         try:
             while line := await self._child.stdout.readline():
                 if line.lstrip()[:1] in (b"{", b"["):  # anything else is chatter that does not belong there
-                    incoming(read_upstream(line), None)
+                    incoming(read_upstream(self._server.echo.cover(line)), None)
         except UpstreamBroke as found:
             error = found
         except (ValueError, OSError):
