@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from itertools import accumulate, islice
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -36,6 +36,7 @@ class Finding(NamedTuple):
         return isinstance(other, Finding) and _reading_order(self) < _reading_order(other)
 
 
+_START = attrgetter("start")
 _PLACE = attrgetter("start", "end", "type", "score", "detector")
 
 
@@ -61,19 +62,19 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
     for one in found:
         if not 0 <= one.start < one.end <= text_len:
             raise ValueError(f"the detector `{one.detector}` reported a span outside the text")
-    if len(found) < 2:
-        return found
-    found.sort(key=_PLACE)
+    found.sort(key=_START)
     kept: list[Finding] = []
-    group = [found[0]]
-    reach = found[0].end
-    for one in islice(found, 1, None):
+    group: list[Finding] = []
+    reach = 0
+    for one in found:
         if one.start >= reach:
-            kept += group if len(group) == 1 else _strongest(group)
-            group = []
-        group.append(one)
-        reach = max(reach, one.end)
-    kept += group if len(group) == 1 else _strongest(group)
+            kept += group if len(group) < 2 else _strongest(sorted(group, key=_PLACE))
+            group = [one]
+            reach = one.end
+        else:
+            group.append(one)
+            reach = max(reach, one.end)
+    kept += group if len(group) < 2 else _strongest(sorted(group, key=_PLACE))
     return kept
 
 

@@ -93,7 +93,8 @@ def fold(text: str) -> tuple[str, npt.NDArray[np.intp] | None]:
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     tables = _tables()
-    places = np.flatnonzero(tables.notable.take(codes, mode="clip"))
+    places = np.flatnonzero(codes > 0x7F)
+    places = places[tables.notable.take(codes[places], mode="clip")]
     if not len(places):
         return text, None
     notable = codes[places]
@@ -111,6 +112,15 @@ def fold(text: str) -> tuple[str, npt.NDArray[np.intp] | None]:
         kept = np.flatnonzero(shown)
         out = out[kept]
     return (text if np.array_equal(notable, new) and kept is None else _text_of(out)), kept
+
+
+def fold_alone(char: str) -> str:
+    """What `fold` makes of one character by itself: nothing where it shows nothing."""
+    point, tables = ord(char), _tables()
+    if point >= _SIZE:
+        return char
+    new = int(tables.simple[point])
+    return "" if tables.hidden[new] else chr(new)
 
 
 def _text_of(codes: Codes) -> str:

@@ -8,84 +8,66 @@ Views of escapes and base64 hold only the surroundings of what was decoded, join
 from __future__ import annotations
 
 import binascii
-import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from html.entities import html5
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from consentry.sanitize import escapes
+from consentry.sanitize.finding import Finding
 from consentry.sanitize.folding import fold
 from consentry.sanitize.patterns.pattern import SEPARATOR
 
 _AROUND = 80
 """Characters on both sides of an escape that are read with it."""
-
-_ESCAPES = (
-    ("\\", re.compile(r"\\(?:u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+|[nrtbf\"/\\])")),
-    ("%", re.compile(r"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+")),
-    ("&", re.compile(r"&(?:#(?:[0-9]{2,6}|[xX][0-9A-Fa-f]{2,5})|[A-Za-z]{2,8});")),
-)
-"""Each begins with a literal, so that `re` looks for that first."""
-_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", '"': '"', "/": "/", "\\": "\\"}
+_DEEPEST = 3
+"""So many levels of JSON in a JSON string are read. Escapes of URLs and HTML are read once."""
+_SEPARATOR = ord(SEPARATOR)
 _UNPRINTABLE = bytes(range(9)) + bytes(range(14, 32)) + b"\x7f"
 
+Places = npt.NDArray[np.intp]
 
-class _Piece(NamedTuple):
-    """From `at` on, each `unit` characters of the view stand for `wide` characters of what it is a view of."""
-
-    at: int
-    origin: int
-    unit: int
-    wide: int
+_made = tuple.__new__
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to read a text. `span` leads back to the original, by pieces or by the place of each character; without
-    either the offsets are the same. `words`, where known, are all the words in it."""
+    """One way to read a text.
+
+    What the character at `i` stands for begins at `firsts[i]` of the original and ends at `pasts[i]`; without them the
+    offsets are the same. `words`, where known, are all the words in it.
+    """
 
     text: str
-    pieces: tuple[_Piece, ...] = ()
-    outer: View | None = None
-    starts: tuple[int, ...] = field(default=())
-    origins: npt.NDArray[np.intp] | None = field(default=None, compare=False)
+    firsts: Places | None = field(default=None, compare=False)
+    pasts: Places | None = field(default=None, compare=False)
     words: frozenset[str] | None = None
+
+    @property
+    def is_original(self) -> bool:
+        """Whether offsets are those of the original."""
+        return self.firsts is None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the original that `start … end` of the view stands for."""
-        if self.origins is not None:
-            start, end = int(self.origins[start]), int(self.origins[end - 1]) + 1
-        elif self.pieces:
-            first, last = self._piece(start), self._piece(end - 1)
-            start = first.origin + (start - first.at) // first.unit * first.wide
-            end = last.origin + ((end - 1 - last.at) // last.unit + 1) * last.wide
-        return (start, end) if self.outer is None else self.outer.span(start, end)
+        if self.firsts is None or self.pasts is None:
+            return start, end
+        return int(self.firsts[start]), int(self.pasts[end - 1])
 
-    def _piece(self, position: int) -> _Piece:
-        return self.pieces[bisect_right(self.starts, position) - 1]
+    def led_back(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings of the view as findings of the original."""
+        if self.firsts is None or self.pasts is None or not findings:
+            return list(findings)
+        starts = self.firsts[[one.start for one in findings]].tolist()
+        ends = self.pasts[[one.end - 1 for one in findings]].tolist()
+        return [_made(Finding, (one[0], *at, *one[3:])) for one, *at in zip(findings, starts, ends, strict=True)]
 
-
-class _Writer:
-    """Puts a view together piece by piece."""
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._pieces: list[_Piece] = []
-        self._length = 0
-
-    def add(self, part: str, origin: int, unit: int = 1, wide: int = 1) -> None:
-        if part:
-            self._parts.append(part)
-            self._pieces.append(_Piece(self._length, origin, unit, wide))
-            self._length += len(part)
-
-    def view(self, outer: View | None) -> View:
-        pieces = tuple(self._pieces)
-        return View("".join(self._parts), pieces, outer, tuple(piece.at for piece in pieces))
+    def under(self, text: str, firsts: Places, pasts: Places) -> View:
+        """A view of this view as one of the original."""
+        if self.firsts is None or self.pasts is None:
+            return View(text, firsts, pasts)
+        return View(text, self.firsts[np.minimum(firsts, len(self.firsts) - 1)], self.pasts[pasts - 1])
 
 
 def plain(text: str) -> View:
@@ -93,80 +75,75 @@ def plain(text: str) -> View:
     if text.isascii():
         return View(text)
     folded, kept = fold(text)
-    return View(folded, origins=kept)
+    return View(folded) if kept is None else View(folded, kept, kept + 1)
 
 
-def unescaped(base: View) -> View | None:
-    """What stands around JSON, URL and HTML escapes, with the escapes decoded; None where there are none."""
+def unescaped(base: View, marks: str = escapes.MARKS) -> View | None:
+    """What stands around JSON, URL and HTML escapes, with the escapes decoded; None where there are none.
+
+    `marks` are the characters with which the escapes that are decoded begin.
+    """
     text = base.text
-    escapes = [found for mark, escape in _ESCAPES if mark in text for found in escape.finditer(text)]
-    if not escapes:
+    if not escapes.any_in(text, marks):
         return None
-    escapes.sort(key=re.Match.start)
-    writer = _Writer()
-    done = -1
-    for escape in escapes:
-        start, end = escape.span()
-        if start > done:
-            if done < 0 or start - done > 2 * _AROUND or text.find(SEPARATOR, done, start) >= 0:
-                _close(writer, text, done)
-                done = _left(text, start, max(done, 0))
-            writer.add(text[done:start], done)
-        elif start < done:
-            continue  # inside an escape of another kind
-        writer.add(*_decode(escape[0], start))
-        done = end
-    _close(writer, text, done)
-    return writer.view(base)
+    codes = escapes.codes_of(text)
+    found = escapes.find(text, codes, marks)
+    if not len(found.starts):
+        return None
+    new, begins, ends = _stretches(codes, found)
+    lengths = ends - begins + 1  # each with a place for the separator at its end
+    lasts = np.cumsum(lengths) - 1
+    shift = begins - (lasts + 1 - lengths)
+    origins = np.arange(lasts[-1] + 1) + np.repeat(shift, lengths)
+    out = codes[np.minimum(origins, len(codes) - 1)].astype(np.uint32)
+    out[lasts] = _SEPARATOR
+    pasts = np.minimum(origins + 1, len(codes))
+    said = found.says != escapes.LITERAL
+    at = (found.starts - shift[np.cumsum(new) - 1])[said]
+    says = found.says[said]
+    width = (found.ends - found.starts)[said]
+    hidden = says == escapes.HIDDEN
+    out[at] = np.where(hidden, 0, says).astype(np.uint32)
+    pasts[at] = found.ends[said]
+    steps = np.zeros(len(out) + 1, np.int8)
+    steps[at + 1 - hidden] += 1
+    steps[at + width] -= 1
+    kept = np.flatnonzero(np.cumsum(steps[:-1], dtype=np.int8) == 0)
+    return base.under(escapes.text_of(out[kept]), origins[kept], pasts[kept])
 
 
-def _left(text: str, start: int, least: int) -> int:
-    first = max(least, start - _AROUND)
-    return max(first, text.rfind(SEPARATOR, first, start) + 1)
-
-
-def _close(writer: _Writer, text: str, done: int) -> None:
-    """Ends a stretch: what follows its last escape, then a separator."""
-    if done >= 0:
-        last = text.find(SEPARATOR, done, done + _AROUND)
-        writer.add(text[done : done + _AROUND if last < 0 else last], done)
-        writer.add(SEPARATOR, done)
-
-
-def _decode(escape: str, start: int) -> tuple[str, int, int, int]:
-    """What an escape (or a run of them) says, where it began, and how many characters each one took."""
-    if escape[0] == "%":
-        return bytes.fromhex(escape.replace("%", "")).decode("latin-1"), start, 1, 3
-    if escape[0] == "&":
-        said = _entity(escape)
-        return (escape, start, 1, 1) if said is None else (said, start, 1, len(escape))
-    if escape[1] == "u":
-        said = escape.encode("ascii").decode("unicode_escape")
-        return said if said.isascii() else fold(said)[0], start, 1, 6
-    return _SHORT[escape[1]], start, 1, 2
-
-
-def _entity(escape: str) -> str | None:
-    """The one character that an HTML entity stands for."""
-    if escape[1] == "#":
-        point = int(escape[3:-1], 16) if escape[2] in "xX" else int(escape[2:-1])
-        said = chr(point) if point < 0x110000 else "?"
-    else:
-        said = html5.get(escape[1:], "")[:1]
-    return (said if said.isascii() else fold(said)[0]) or None
+def _stretches(codes: escapes.Codes, found: escapes.Escapes) -> tuple[npt.NDArray[np.bool_], Places, Places]:
+    """Which escapes begin a stretch that is read, and where the stretches begin and end."""
+    starts, ends = found.starts, found.ends
+    separators = np.flatnonzero(codes == _SEPARATOR)
+    after = np.searchsorted(separators, ends)
+    between = np.searchsorted(separators, starts[1:]) > after[:-1]
+    new = np.ones(len(starts), bool)
+    new[1:] = (starts[1:] - ends[:-1] > 2 * _AROUND) | between
+    first, last = np.flatnonzero(new), np.flatnonzero(np.append(new[1:], True))
+    begins = np.maximum(starts[first] - _AROUND, 0)
+    stops = np.minimum(ends[last] + _AROUND, len(codes))
+    if len(separators):
+        before = np.searchsorted(separators, starts[first]) - 1
+        begins = np.maximum(begins, np.where(before >= 0, separators[before] + 1, 0))
+        follow = np.append(separators, len(codes))[after[last]]
+        stops = np.minimum(stops, follow)
+    return new, begins, stops
 
 
 def decoded(base: View, runs: Iterable[tuple[int, int]]) -> View | None:
     """The runs of base64 (or its URL form) that hold text, decoded; None where none does."""
-    writer = _Writer()
-    found = False
+    parts: list[str] = []
+    firsts: list[Places] = []
+    pasts: list[Places] = []
     for start, end in runs:
         content = _text_in(base.text[start:end])
         if content is not None:
-            found = True
-            writer.add(content, start, 3, 4)
-            writer.add(SEPARATOR, start)
-    return writer.view(base) if found else None
+            units = start + np.arange(len(content) + 1) // 3 * 4
+            parts += [content, SEPARATOR]
+            firsts.append(units)
+            pasts.append(np.minimum(units + 4, end))
+    return base.under("".join(parts), np.concatenate(firsts), np.concatenate(pasts)) if parts else None
 
 
 def _text_in(run: str) -> str | None:
@@ -187,9 +164,12 @@ def _tail(code: str) -> str:
 
 
 def views(text: str) -> Iterator[View]:
-    """The plain view, then the one of what was escaped, if any."""
+    """The plain view, then the one of what was escaped, if any, then those of what was escaped in it."""
     base = plain(text)
     yield base
-    escaped = unescaped(base)
-    if escaped is not None:
-        yield escaped
+    inner = unescaped(base)
+    for _ in range(_DEEPEST):
+        if inner is None:
+            return
+        yield inner
+        inner = unescaped(inner, "\\")

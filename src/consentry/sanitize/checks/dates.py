@@ -7,7 +7,6 @@ import re
 from consentry.sanitize.checks.calendar import day_of_month
 
 _FIGURES = re.compile(r"\d+")
-_SHORT_FIGURE = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
 
 
 def _year(year: int) -> bool:
@@ -38,9 +37,3 @@ def two_figures(text: str) -> bool:
     """Two short figures of which one can be a month and one a day."""
     first, second = map(int, _FIGURES.findall(text))
     return day_of_month(first, second) or day_of_month(second, first)
-
-
-def named_month(text: str) -> bool:
-    """A day that some month has beside the month's name."""
-    day = _SHORT_FIGURE.search(text)
-    return day is None or 1 <= int(day[0]) <= 31

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from consentry.sanitize.finding import Finding
 from consentry.sanitize.normalize import View, decoded, views
 from consentry.sanitize.patterns import store, tables
 from consentry.sanitize.patterns.lexicon import WORDS
-from consentry.sanitize.patterns.matching import Matcher, matcher
+from consentry.sanitize.patterns.matching import Matcher, Matches, matcher
 from consentry.sanitize.patterns.pattern import SEPARATOR, Pattern
 
 Words = frozenset[str]
@@ -99,26 +100,45 @@ class PatternDetector:
         return found
 
     def _look(self, view: View, keys: _Keys, found: list[Finding], wrapped: list[tuple[int, int]]) -> None:
-        text, name = view.text, self.name
-        moved = bool(view.pieces) or view.outer is not None or view.origins is not None
+        text = view.text
+        mine: list[Finding] = []
         matches = self._matcher.matches(text)
-        if len(matches) > _MANY and _CROWDED * sum(pattern.lift > 0 for pattern, _ in matches) > len(text):
+        if _crowded(matches, len(text)):
             view = replace(view, words=surroundings.vocabulary(text))
-        for pattern, match in matches:
+        for pattern, hits in matches:
             if pattern is tables.BASE64:
-                wrapped.append(match.span())
-                continue
-            start, end = match.span(pattern.group)
-            judged = (
-                self._judge(pattern, view, start, end, keys)
-                if pattern.lift or pattern.after
-                else self._checked(pattern, text[start:end])
-            )
+                wrapped += [match.span() for match in hits]
+            elif pattern.lift or pattern.after:
+                self._weigh(pattern, hits, view, keys, mine)
+            else:
+                self._check(pattern, hits, mine)
+        found += mine if view.is_original else view.led_back(mine)
+
+    def _check(self, pattern: Pattern, hits: Sequence[re.Match[str]], found: list[Finding]) -> None:
+        """Adds those matches of a pattern that no word makes likelier: its check alone decides."""
+        bare, checked, *_ = self._reasons[pattern.id]
+        kind, score, sure, check, group = pattern.type, pattern.score, pattern.confirmed, pattern.check, pattern.group
+        name, subtype, least, add = self.name, pattern.subtype, self._floor, found.append
+        for match in hits:
+            start, end = match.span(group)
+            verdict = None if check is None else check(match[group])
+            if verdict:
+                if sure >= least:
+                    add(_made(Finding, (kind, start, end, sure, name, checked, subtype)))
+            elif verdict is None and score >= least:
+                add(_made(Finding, (kind, start, end, score, name, bare, subtype)))
+
+    def _weigh(
+        self, pattern: Pattern, hits: Sequence[re.Match[str]], view: View, keys: _Keys, found: list[Finding]
+    ) -> None:
+        """Adds those matches of a pattern that its check and the words around them leave."""
+        kind, group, name, subtype, add = pattern.type, pattern.group, self.name, pattern.subtype, found.append
+        for match in hits:
+            start, end = match.span(group)
+            judged = self._judge(pattern, view, start, end, keys)
             if judged is not None:
                 score, reason = judged
-                if moved:
-                    start, end = view.span(start, end)
-                found.append(_made(Finding, (pattern.type, start, end, score, name, reason, pattern.subtype)))
+                add(_made(Finding, (kind, start, end, score, name, reason, subtype)))
 
     def _judge(self, pattern: Pattern, view: View, start: int, end: int, keys: _Keys) -> tuple[float, str] | None:
         """The score of a match and why, or None where it cannot be one or does not reach the floor."""
@@ -138,23 +158,18 @@ class PatternDetector:
             score = _LIKELY + score / 4
         return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
 
-    def _checked(self, pattern: Pattern, value: str) -> tuple[float, str] | None:
-        """`_judge` for a pattern that no word around it makes likelier: its check alone decides."""
-        score, kind = pattern.score, 0
-        if pattern.check is not None:
-            verdict = pattern.check(value)
-            if verdict is False:
-                return None
-            if verdict:
-                score, kind = pattern.confirmed, 1
-        return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
-
     def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys: _Keys) -> bool:
         words = self._words[pattern.id]
         possible = view.words is None or not words.isdisjoint(view.words)
         if possible and not words.isdisjoint(surroundings.near(view.text, start, end)):
             return True
         return not words.isdisjoint(keys.at(view, start, end))
+
+
+def _crowded(matches: Sequence[Matches], length: int) -> bool:
+    if sum(len(hits) for _, hits in matches) <= _MANY:
+        return False
+    return _CROWDED * sum(len(hits) for pattern, hits in matches if pattern.lift > 0) > length
 
 
 def _by_itself(view: View, start: int, end: int, keys: _Keys) -> bool:

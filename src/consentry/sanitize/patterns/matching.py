@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +29,20 @@ _ZERO, _TEN = np.uint8(48), np.uint8(10)
 _MERGE = 256
 _FEW = 8
 """Triggers that compile faster than a file is worth."""
+SHIFT: Final = 40
+"""Where a trigger's index stands in the number that also holds the end of its match: above any text's length."""
+END: Final = (1 << SHIFT) - 1
 Places = npt.NDArray[np.intp]
-Match = tuple[Pattern, "re.Match[str]"]
+_NOWHERE: Places = np.zeros(0, np.intp)
+Windows = tuple[Places, Places]
+"""Where stretches of a text begin, and where they end."""
+Matches = tuple[Pattern, "list[re.Match[str]]"]
 
 
 class Matcher(Protocol):
-    """All matches in one text, pattern by pattern, each pattern's in reading order."""
+    """All matches in one text by their pattern, in reading order; patterns without any may be left out."""
 
-    def matches(self, text: str) -> list[Match]: ...
+    def matches(self, text: str) -> list[Matches]: ...
 
 
 def matcher(patterns: Sequence[Pattern], directory: Path | None) -> Matcher:
@@ -55,8 +61,8 @@ class PlainMatcher:
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = [(pattern, compiled(pattern)) for pattern in patterns]
 
-    def matches(self, text: str) -> list[Match]:
-        return [(pattern, match) for pattern, regex in self._patterns for match in regex.finditer(text)]
+    def matches(self, text: str) -> list[Matches]:
+        return [(pattern, list(regex.finditer(text))) for pattern, regex in self._patterns]
 
 
 class VectorMatcher:
@@ -72,32 +78,33 @@ class VectorMatcher:
         self._sparse = _Pass([pattern for pattern in windowed if not pattern.dense], directory)
         self._dense = _Pass([pattern for pattern in windowed if pattern.dense], directory)
 
-    def matches(self, text: str) -> list[Match]:
+    def matches(self, text: str) -> list[Matches]:
         # One byte per character keeps the offsets; `?` is as little a word character as what it stands for.
         data = text.encode("ascii", "replace")
-        found = self._anywhere.matches(text, self._anywhere.ends(data))
+        found: list[Matches] = []
+        self._anywhere.add_matches(text, self._anywhere.ends(data), found)
         digits = np.flatnonzero((np.frombuffer(data, np.uint8) - _ZERO) < _TEN)
         for one, least in ((self._sparse, 1), (self._dense, _MANY)):
             windows = _windows(digits, least, len(data))
-            if windows:
-                found += one.matches(text, one.ends_within(data, windows))
+            if windows is not None:
+                one.add_matches(text, one.ends_within(data, windows), found)
         return found
 
 
-def _windows(digits: Places, least: int, length: int) -> list[tuple[int, int]]:
+def _windows(digits: Places, least: int, length: int) -> Windows | None:
     """The stretches of text around groups of at least so many digits, merged where they touch."""
     if len(digits) < least:
-        return []
+        return None
     first, last = digits[: len(digits) - least + 1], digits[least - 1 :]
     if least > 1:
         close = last - first < _TOGETHER
         first, last = first[close], last[close]
         if not len(first):
-            return []
+            return None
     gaps = np.flatnonzero(first[1:] - last[:-1] > 2 * _AROUND)
     starts = np.maximum(first[np.concatenate(([0], gaps + 1))] - _AROUND, 0)
     ends = np.minimum(last[np.concatenate((gaps, [-1]))] + 1 + _AROUND, length)
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+    return starts, ends
 
 
 class _Pass:
@@ -112,34 +119,35 @@ class _Pass:
         self._groups = [_Group(mine) for mine in grouped.values()]
         self._vector = _vector(list(grouped), directory) if grouped else None
 
-    def ends(self, data: bytes) -> dict[int, list[int]]:
-        """Where triggers end, by the index of their group."""
-        ends: defaultdict[int, list[int]] = defaultdict(list)
-        if self._vector is not None:
-            for index, end in self._vector.ends(data):
-                ends[index].append(end)
+    def ends(self, data: bytes) -> Places:
+        """Where triggers end, as `VectorPass.ends` says it, in order."""
+        if self._vector is None:
+            return _NOWHERE
+        ends = np.array(self._vector.ends(data), np.intp)
+        ends.sort()
         return ends
 
-    def ends_within(self, data: bytes, windows: list[tuple[int, int]]) -> dict[int, list[int]]:
+    def ends_within(self, data: bytes, windows: Windows) -> Places:
         """The same, looking only at some stretches of the text."""
-        if 4 * sum(last - first for first, last in windows) > 3 * len(data):
+        begins, ends = windows
+        if 4 * int((ends - begins).sum()) > 3 * len(data):
             return self.ends(data)
-        ends = self.ends(b"\n".join([data[first:last] for first, last in windows]))
-        if ends:
-            begins = np.array([first for first, _ in windows])
-            lengths = np.array([last - first + 1 for first, last in windows])
+        pieces = [data[first:last] for first, last in zip(begins.tolist(), ends.tolist(), strict=True)]
+        found = self.ends(b"\n".join(pieces))
+        if len(found):
+            lengths = ends - begins + 1
             starts = np.cumsum(lengths) - lengths
-            shifts = begins - starts
-            for index, mine in ends.items():
-                places = np.array(mine)
-                ends[index] = (places + shifts[np.searchsorted(starts, places) - 1]).tolist()
-        return ends
-
-    def matches(self, text: str, ends: dict[int, list[int]]) -> list[Match]:
-        found: list[Match] = []
-        for index in sorted(ends):
-            self._groups[index].add_matches(text, ends[index], found)
+            found += (begins - starts)[np.searchsorted(starts, found & END) - 1]
         return found
+
+    def add_matches(self, text: str, ends: Places, found: list[Matches]) -> None:
+        """Appends what matches around these ends of triggers."""
+        if not len(ends):
+            return
+        index, places = ends >> SHIFT, (ends & END).tolist()
+        cuts = [0, *(np.flatnonzero(np.diff(index)) + 1).tolist(), len(places)]
+        for group, first, last in zip(index[cuts[:-1]].tolist(), cuts[:-1], cuts[1:], strict=True):
+            self._groups[group].add_matches(text, places[first:last], found)
 
 
 def _vector(triggers: list[Trigger], directory: Path | None) -> VectorPass:
@@ -163,28 +171,20 @@ class _Group:
             (row, compiled(row), None if row.begin is None else re.compile(row.begin, re.ASCII)) for row in self._rows
         ]
 
-    def add_matches(self, text: str, ends: list[int], found: list[Match]) -> None:
+    def add_matches(self, text: str, ends: list[int], found: list[Matches]) -> None:
         """Appends every match that starts in the runs around the trigger's ends."""
-        runs = self._runs(ends)
-        ahead = self._ahead
+        runs: list[tuple[int, int]] = []
         for pattern, regex, begin in self._patterns:
             if pattern.back:
-                _add_exact(pattern, regex, text, ends, found)
-                continue
-            if begin is not None:
-                _add_begun(pattern, regex, begin, text, runs, ahead, found)
-                continue
-            finditer = regex.finditer
-            done = 0
-            for first, last in runs:
-                for match in finditer(text, first if first > done else done, last + ahead):
-                    start, done_here = match.span()
-                    if start > last:
-                        break
-                    done = done_here
-                    found.append((pattern, match))
-                    if done > last:
-                        break
+                mine = _exact(pattern, regex, text, ends)
+            else:
+                runs = runs or self._runs(ends)
+                if begin is None:
+                    mine = _near(regex, text, runs, self._ahead)
+                else:
+                    mine = _begun(regex, begin, text, runs, self._ahead)
+            if mine:
+                found.append((pattern, mine))
 
     def _runs(self, ends: list[int]) -> list[tuple[int, int]]:
         """Where matches may start (both ends inclusive): near triggers, merged so that no place is tried twice."""
@@ -201,31 +201,50 @@ class _Group:
         return runs
 
 
-def _add_exact(pattern: Pattern, regex: re.Pattern[str], text: str, ends: list[int], found: list[Match]) -> None:
-    """As `_Group.add_matches`, trying only the one place that a trigger tells."""
-    done, back = 0, pattern.back
-    for end in ends:
-        match = regex.match(text, end - back) if end - back >= done else None
-        if match is not None:
-            done = match.end()
-            found.append((pattern, match))
-
-
-def _add_begun(
-    pattern: Pattern,
-    regex: re.Pattern[str],
-    begin: re.Pattern[str],
-    text: str,
-    runs: list[tuple[int, int]],
-    ahead: int,
-    found: list[Match],
-) -> None:
-    """As `_Group.add_matches`, trying only the places where the pattern can begin."""
+def _near(regex: re.Pattern[str], text: str, runs: list[tuple[int, int]], ahead: int) -> list[re.Match[str]]:
+    """Every match that starts in one of the runs."""
+    found: list[re.Match[str]] = []
+    finditer, add = regex.finditer, found.append
     done = 0
     for first, last in runs:
-        for place in begin.finditer(text, first, last + 1):
+        for match in finditer(text, first if first > done else done, last + ahead):
+            start, end = match.span()
+            if start > last:
+                break
+            done = end
+            add(match)
+            if done > last:
+                break
+    return found
+
+
+def _exact(pattern: Pattern, regex: re.Pattern[str], text: str, ends: list[int]) -> list[re.Match[str]]:
+    """As `_near`, trying only the one place that a trigger tells."""
+    found: list[re.Match[str]] = []
+    try_at, add = regex.match, found.append
+    done, back = 0, pattern.back
+    for end in ends:
+        match = try_at(text, end - back) if end - back >= done else None
+        if match is not None:
+            done = match.end()
+            add(match)
+    return found
+
+
+def _begun(
+    regex: re.Pattern[str], begin: re.Pattern[str], text: str, runs: list[tuple[int, int]], ahead: int
+) -> list[re.Match[str]]:
+    """As `_near`, trying only the places where the pattern can begin."""
+    found: list[re.Match[str]] = []
+    places, try_at, add = begin.finditer, regex.match, found.append
+    done = 0
+    for first, last in runs:
+        until = last + ahead
+        for place in places(text, first, last + 1):
             start = place.start()
-            match = regex.match(text, start, last + ahead) if start >= done else None
-            if match is not None:
-                done = match.end()
-                found.append((pattern, match))
+            if start >= done:
+                match = try_at(text, start, until)
+                if match is not None:
+                    done = match.end()
+                    add(match)
+    return found

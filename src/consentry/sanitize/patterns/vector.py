@@ -14,6 +14,7 @@ from pathlib import Path
 import hyperscan
 
 from consentry.sanitize.patterns import store
+from consentry.sanitize.patterns.matching import SHIFT
 
 _STRANGE = re.compile("[^\x00-\x7f]")
 """Stands as `?` in the bytes that are scanned, whatever it is."""
@@ -29,13 +30,13 @@ class VectorPass:
         self._database = _database(tuple(triggers), directory)
         self._local = threading.local()
 
-    def ends(self, data: bytes) -> list[tuple[int, int]]:
-        """Where triggers end, as (trigger index, end offset), ends ascending for each trigger."""
-        found: list[tuple[int, int]] = []
+    def ends(self, data: bytes) -> list[int]:
+        """Where triggers end: each the index of its trigger, `SHIFT` bits up, and the end offset, in one number."""
+        found: list[int] = []
         add = found.append
 
         def on_match(index: int, start: int, end: int, flags: int, context: object) -> None:
-            add((index, end))
+            add(index << SHIFT | end)
 
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from consentry.sanitize.patterns.matching import END, SHIFT
+
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
@@ -48,7 +50,7 @@ class VectorSearch:
 
     def ends(self, text: str) -> list[tuple[int, int]]:
         # One byte per character keeps offsets; what is not ASCII cannot be part of a trigger.
-        return self._pass.ends(text.encode("ascii", "replace"))
+        return [(both >> SHIFT, both & END) for both in self._pass.ends(text.encode("ascii", "replace"))]
 
 
 def best(triggers: Sequence[Trigger]) -> Search:

@@ -12,8 +12,20 @@ _MONTH = (
     r"(?:J(?:an(?:uary)?|une?|uly?)|Feb(?:ruary)?|Ma(?:rch|r|y)|A(?:pr(?:il)?|ug(?:ust)?)|Sep(?:t(?:ember)?)?|"
     r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
 )
+_MONTH_ON = (
+    r"(?:(?<=j)(?:an(?:uary)?|une?|uly?)|(?<=f)eb(?:ruary)?|(?<=m)a(?:rch|r|y)|(?<=a)(?:pr(?:il)?|ug(?:ust)?)|"
+    r"(?<=s)ep(?:t(?:ember)?)?|(?<=o)ct(?:ober)?|(?<=n)ov(?:ember)?|(?<=d)ec(?:ember)?)"
+)
+"""What follows the first letter of a month. An expression that begins with one set of characters is found faster."""
+_MONTH_FORMS = (
+    "jan feb mar apr jun jul aug sep sept oct nov dec "
+    "january february march april june july august september october november december"
+)
+"""All but May, which is more often a verb."""
 _YEAR = r"(?:1[89]|20|21)\d\d"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
+_DAY_ON = r"(?:(?<=3)[01]|(?<=[12])\d|(?<=0)[1-9]|(?<=[1-9]))(?:st|nd|rd|th)?"
+"""What follows the first figure of a day."""
 _CLOCK = r"\d{1,2}:[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?: ?[ap]\.?m\.?(?!\w))?"
 _ZONE = r"(?: ?(?:Z|UTC|GMT)(?!\w)| ?[+-]\d\d:?\d\d(?!\d))?"
 _TIME_AFTER = rf"(?:(?:T|t|,? (?:at )?){_CLOCK}{_ZONE})?"
@@ -68,20 +80,22 @@ PATTERNS: Final = (
         id="date.named-month",
         type=entities.DATE_TIME,
         regex=(
-            rf"(?<![\w/.-])(?=[0-9JFMASOND])(?:"
-            rf"{_DAY}(?:[ -](?:of )?|\. ?){_MONTH}(?!\w)\.?(?:(?:,? |-){_YEAR}(?!\d)|-\d\d(?!\d))?{_TIME_AFTER}"
-            rf"|{_MONTH}\.?[ -]{_DAY}(?!\d|[.,]\d|:)(?:,? {_YEAR}(?!\d))?{_TIME_AFTER}"
-            rf"|{_MONTH}\.?,?[ -](?:of )?{_YEAR}(?!\w|[.,]\d))"
+            r"[0-9JFMASONDjfmasond](?<![\w/.-][\s\S])(?i:"
+            rf"{_DAY_ON}(?:[ -](?:of )?|\. ?){_MONTH}(?!\w)\.?(?:(?:,? |-){_YEAR}(?!\d)|-\d\d(?!\d))?{_TIME_AFTER}"
+            rf"|{_MONTH_ON}(?:\.?[ -]{_DAY}(?!\d|[.,]\d|:)(?:,? {_YEAR}(?!\d))?{_TIME_AFTER}"
+            rf"|\.?,?[ -](?:of )?{_YEAR}(?!\w|[.,]\d)))"
         ),
-        trigger=rf"\d(?:st|nd|rd|th)?(?:[ -](?:of )?|\. ?){_MONTH}\b|\b{_MONTH}\.?,?[ -](?:of )?\d",
+        trigger=(
+            *(rf"(?i)\b{form}\b" for form in _MONTH_FORMS.split()),
+            r"(?i)\d(?:st|nd|rd|th)?(?:[ -](?:of )?|\. ?)may\b",
+            r"(?i)\bmay\.?,?[ -](?:of )?\d",
+        ),
         reach=24,
         ahead=90,
-        begin=r"(?<![\w/.-])(?:[0-9]|[JFMASONDjfmasond][aepucoAEPUCO])",
-        ignore_case=True,
         score=0.5,
         reason="date with the month's name",
         lift=0.0,
-        check=dates.named_month,
+        check=bool,  # the expression knows no day but 1…31
         confirmed=0.85,
     ),
     Pattern(

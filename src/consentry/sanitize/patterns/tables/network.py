@@ -35,11 +35,13 @@ PATTERNS: Final = (
     Pattern(
         id="url",
         type=entities.URL,
-        regex=rf"(?:https?|ftps?|wss?)://(?:[^\s/?#<>\"'@\x1e]{{1,128}}@)?{_HOST}(?::\d{{1,5}})?{_REST}",
-        trigger=r"(?:https?|ftps?|wss?)://[^\s/]",
+        regex=(
+            r"[HFWhfw](?i:(?:(?<=h)ttps?|(?<=f)tps?|(?<=w)ss?)://"
+            rf"(?:[^\s/?#<>\"'@\x1e]{{1,128}}@)?{_HOST}(?::\d{{1,5}})?{_REST})"
+        ),
+        trigger=r"(?i)(?:https?|ftps?|wss?)://[^\s/]",
         reach=10,
         ahead=2300,
-        ignore_case=True,
         digitless=True,
         score=0.5,
         reason="web address",

@@ -42,10 +42,6 @@ _UNITS = (
 _AGE = r"(?:1[01]\d|[1-9]?\d)"
 
 
-def _is_people(word: str) -> bool:
-    return word in _NRP
-
-
 PATTERNS: Final = (
     Pattern(
         id="age.years-old",
@@ -115,14 +111,14 @@ PATTERNS: Final = (
     Pattern(
         id="nrp",
         type=entities.NRP,
-        regex=r"(?<![\w-])[A-Z][a-z]{2,13}+(?!\w)",
+        regex=r"[A-Z](?<![\w-][\s\S])[a-z]{2,13}+(?!\w)",
         trigger=rf"\b(?:{'|'.join(sorted(_NRP))})\b",
         reach=16,
         ahead=20,
         digitless=True,
         score=0.6,
         reason="nationality, religion or political group",
-        check=_is_people,
+        check=_NRP.__contains__,
         confirmed=0.6,
         lift=0.0,
     ),
