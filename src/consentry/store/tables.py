@@ -558,7 +558,7 @@ channel_origins = Table(
     Column("identity_id", Text, primary_key=True),
     Column("issued_by", Text, nullable=False),
 )
-"""Chat accounts that were linked in a session whose sign-in link somebody else had made: their votes say so."""
+"""Accounts that were linked in a session whose sign-in link somebody else had made: what they decide says so."""
 
 channel_offers = Table(
     "channel_offers",
