@@ -153,3 +153,52 @@ async def test_what_is_linked_in_a_session_that_an_administrator_opened_says_so(
     by = {one.type: one.fields.get("by") for one in entries}
     assert by["person.linked"] == by["request.vote"] == house.people["ada"]
     await command("U0PUPPET", "unlink")
+
+
+async def test_d3_whoever_was_talked_into_linking_is_told_and_unlinks_by_one_press(house, page, command) -> None:
+    """A link that somebody else typed for: Eve follows it and presses; every page tells her, with the way out."""
+    assert (await page("POST", path_in(await command("U0ATTACKER", "link")), "eve")).status_code == 303
+    for path in ("/", "/identities", "/history"):
+        assert "U0ATTACKER" in (await page("GET", path, "eve")).text, path
+    shown = (await page("GET", "/", "eve")).text
+    assert "was linked to you" in shown
+    assert "U0ATTACKER" not in (await page("GET", "/", "ada")).text
+    undo = re.search(r'action="(/identities/[^"]+/unlink)"', shown).group(1)
+    assert (await page("GET", undo, "eve")).status_code in (404, 405)
+    assert (await page("POST", undo, "ada")).status_code == 404
+    assert (await page("POST", undo, "eve", **{"sec-fetch-site": "cross-site"})).status_code == 403
+    assert await mine(house, "eve") == ["U0ATTACKER"]
+    assert (await page("POST", undo, "eve")).status_code == 303
+    assert await mine(house, "eve") == []
+    assert "was linked to you" not in (await page("GET", "/", "eve")).text
+    assert "consentry link" in (await command("U0ATTACKER", ""))["text"]
+    assert [one.type async for one in _events(house)][-1] == "person.unlinked"
+
+
+async def test_a_notice_stays_until_its_person_has_read_it(house, page, command) -> None:
+    await page("POST", path_in(await command("U0MINE", "link")), "eve")
+    dismiss = re.search(r'action="(/notices/[^"]+/dismiss)"', (await page("GET", "/", "eve")).text).group(1)
+    assert (await page("POST", dismiss, "ada")).status_code == 404
+    assert "U0MINE" in (await page("GET", "/", "eve")).text
+    assert (await page("POST", dismiss, "eve")).status_code == 303
+    assert "U0MINE" not in (await page("GET", "/", "eve")).text
+    assert await mine(house, "eve") == ["U0MINE"]
+    await command("U0MINE", "unlink")
+
+
+async def test_what_waited_before_the_link_is_not_listed_in_the_chat(house, page, command) -> None:
+    request = await house.ask(resource="host/older")
+    house.clock.ahead_ms += 1
+    await page("POST", path_in(await command("U0LATER", "link")), "eve")
+    newer = await house.ask(resource="host/newer")
+    listed = str((await command("U0LATER", ""))["blocks"])
+    assert newer in listed
+    assert request not in listed
+    await command("U0LATER", "unlink")
+
+
+async def test_an_account_at_a_provider_is_not_ones_own_to_unlink(house, page) -> None:
+    person = house.people["eve"]
+    made = await house.services.directory.link(None, person, "oidc", "https://id.example.org", "eve-1")
+    assert (await page("POST", f"/identities/{made.id}/unlink", "eve")).status_code == 404
+    await house.services.directory.unlink(None, made.id)

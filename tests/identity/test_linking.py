@@ -15,6 +15,7 @@ from consentry.identity.directory import Directory
 from consentry.identity.errors import IdentityTaken, NotSignedIn
 from consentry.identity.linking import LinkRule
 from consentry.identity.model import SignedIn
+from consentry.identity.notices import UnknownNotice
 from consentry.identity.oidc import SignInRefused
 from consentry.identity.oidc_claims import Asserted
 from consentry.identity.providers import Provider
@@ -254,3 +255,50 @@ async def test_a2_a_link_for_oneself_does_not_hide_who_opened_the_session(house,
     with pytest.raises(NotSignedIn):
         await directory.authenticate(again.token)
     directory.close()
+
+
+async def test_a5_an_account_that_somebody_else_linked_does_not_keep_its_person_out(house) -> None:
+    """Root opens Ada's invitation and links an account of their own at her provider: it is not hers, and ends."""
+    root = house.root.session.subject
+    theirs = await house.directory.sign_in((await house.directory.invite(root, "ada@example.org")).token)
+    await house.directory.link_with(account("root-2", None), theirs.session.id)
+    puppet = await house.directory.sign_in_with(account("root-2", None))
+    assert (puppet.session.subject, puppet.session.issued_by) == (theirs.session.subject, root)
+    assert (await house.directory.authenticate(theirs.token)).issued_by == root  # nobody vouched for Ada yet
+
+    ada = await house.directory.sign_in_with(account())
+
+    assert (ada.session.subject, ada.session.issued_by) == (theirs.session.subject, None)
+    assert [one.subject for one in await house.directory.identities(ada.session.subject)] == ["ada-1"]
+    for token in (theirs.token, puppet.token):
+        with pytest.raises(NotSignedIn):
+            await house.directory.authenticate(token)
+    with pytest.raises(SignInRefused):
+        await house.directory.sign_in_with(account("root-2", None))
+    told = [(one.kind.value, one.label, one.by) for one in await house.directory.notices(ada.session.subject)]
+    assert told == [("unlinked", "oidc https://id.example.org root-2", root)]
+
+
+async def test_what_others_could_do_ends_with_the_first_sign_in_of_an_account_that_was_linked_beforehand(house) -> None:
+    root = house.root.session.subject
+    theirs = await house.directory.sign_in((await house.directory.invite(root, "ada@example.org")).token)
+    await house.directory.link(root, theirs.session.subject, "oidc", CORP.issuer, "ada-1")
+    ada = await house.directory.sign_in_with(account(email=None))
+    assert ada.session.subject == theirs.session.subject
+    with pytest.raises(NotSignedIn):
+        await house.directory.authenticate(theirs.token)
+    assert [one.kind.value for one in await house.directory.notices(ada.session.subject)] == ["linked"]
+
+
+async def test_notices_go_with_whoever_a_person_turns_out_to_be(house) -> None:
+    root = house.root.session.subject
+    ada = (await house.directory.invite(root, "ada@example.org")).person
+    into = (await house.directory.invite(root, "countess@example.org")).person
+    identity = await house.directory.link(root, ada, "slack", "T1", "U1")
+    await house.directory.merge(root, ada, into)
+    (notice,) = await house.directory.notices(into)
+    assert (notice.about, notice.by) == (identity.id, root)
+    with pytest.raises(UnknownNotice):
+        await house.directory.dismiss(ada, notice.id)
+    await house.directory.dismiss(into, notice.id)
+    assert await house.directory.notices(into) == ()

@@ -10,17 +10,20 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from typing import cast
 
 from sqlalchemy import delete, select, update
 
 from consentry.errors import ConsentryError, NotFound
-from consentry.identity import people, rows
+from consentry.identity import notices, people, rows
 from consentry.identity.errors import UnknownIdentity
+from consentry.identity.linking import bind_in, linked_by
 from consentry.identity.model import Identity, Session
 from consentry.policy.model import Person
 from consentry.store import Tx, tables
 from consentry.store.record import record
+
+CHANNELS = frozenset({"slack", "teams"})
+"""The kinds of identities that are users of a chat."""
 
 VALID_MS = 600_000
 _I, _K = tables.identities.c, tables.channel_links.c
@@ -98,21 +101,19 @@ def confirm(tx: Tx, token: str, by: Session) -> Identity:
     used = update(tables.channel_links).where(_K.hash == _hash(token), _K.used_at.is_(None))
     if tx.execute(used.values(used_at=tx.now_ms)).rowcount != 1:
         raise UnknownLink("this link was used a moment ago")
-    maker = by.voter("web").issued_by  # takes a person's own session
-    identity = people.bind(tx, maker or by.subject, by.subject, user.channel, user.issuer, user.subject)
-    if maker is not None:
-        tx.insert_missing(tables.channel_origins, {"identity_id": identity.id, "issued_by": maker})
-    return identity
+    by.voter("web")  # takes a person's own session
+    return bind_in(tx, by, user.channel, user.issuer, user.subject)
 
 
 def unlink(tx: Tx, person_id: str, identity_id: str) -> Identity:
-    """A person takes a chat user from themselves. Raises `UnknownIdentity`."""
+    """A person takes a chat user from themselves; no account at a provider. Raises `UnknownIdentity`."""
     tx.roster_changed()
     person = rows.canonical_person(tx, person_id)
     row = tx.execute(select(tables.identities).where(_I.id == identity_id)).one_or_none()
-    if row is None or rows.canonical_person(tx, row.person_id).id != person.id:
+    if row is None or row.kind not in CHANNELS or rows.canonical_person(tx, row.person_id).id != person.id:
         raise UnknownIdentity("there is no such linked identity")
     tx.execute(tables.identities.delete().where(_I.id == identity_id))
+    notices.forget(tx, identity_id)
     record(
         tx,
         "person.unlinked",
@@ -128,9 +129,7 @@ def who(tx: Tx, user: ChatUser) -> Linked:
     person = None if found is None else rows.canonical_person(tx, found.person)
     if found is None or person is None or not person.active:
         raise NotLinked("nobody has linked this account to a person of Consentry: type `/consentry link` first")
-    origin = select(tables.channel_origins.c.issued_by).where(tables.channel_origins.c.identity_id == found.id)
-    maker = cast("str | None", tx.execute(origin).scalar_one_or_none())
-    return Linked(person, found.id, maker, found.linked_at_ms)
+    return Linked(person, found.id, linked_by(tx, found.id), found.linked_at_ms)
 
 
 def _hash(token: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy import select
 
 from consentry.actions import Kind
-from consentry.identity import agents, groups, linking, people, rows, sessions, tokens, workload_exchange
+from consentry.identity import agents, groups, linking, notices, people, rows, sessions, tokens, workload_exchange
 from consentry.identity.dpop import DpopMode, InvalidProof, Presentation, Proof, WrongKey, check_proof, use_once
 from consentry.identity.errors import NotSignedIn, UnknownAgent, UnknownPerson
 from consentry.identity.linking import LinkRule
@@ -23,6 +23,7 @@ from consentry.identity.model import (
     SignedIn,
     TokenKind,
 )
+from consentry.identity.notices import Notice
 from consentry.identity.oidc_claims import Asserted
 from consentry.identity.secret import digest, kind_of, mint
 from consentry.identity.sessions import Lifetimes
@@ -320,6 +321,14 @@ class Directory:
     async def by_identity(self, kind: str, issuer: str, subject: str) -> Person | None:
         """The active person behind a chat user, an OIDC subject and the like; `None` for everybody else."""
         return await self._store.read(lambda tx: people.find_by_identity(tx, kind, issuer, subject))
+
+    async def notices(self, person: str) -> tuple[Notice, ...]:
+        """What a person must hear of themselves."""
+        return await self._store.read(lambda tx: notices.of(tx, person))
+
+    async def dismiss(self, person: str, notice: str) -> None:
+        """A person has read a notice. Raises `UnknownNotice`."""
+        await self._store.write(lambda tx: notices.dismiss(tx, person, notice))
 
     # Groups.
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from consentry.consent.errors import NotAllowed
-from consentry.identity import people, rows, sessions
+from consentry.identity import notices, passkey_rows, people, rows, sessions
 from consentry.identity.linking_groups import follow_groups
 from consentry.identity.model import Identity, Session, TokenKind
 from consentry.identity.oidc import SignInRefused
@@ -29,6 +29,7 @@ OIDC = "oidc"
 """The kind of the identities that providers vouch for."""
 
 _I, _T, _M = tables.identities.c, tables.tokens.c, tables.memberships.c
+_O, _C = tables.token_origins.c, tables.channel_origins.c
 _REFUSED = "this account is not linked to a person here: ask an administrator to invite the address that it has"
 
 
@@ -46,8 +47,12 @@ def sign_in(tx: Tx, who: Asserted, hashed: bytes, lifetimes: Lifetimes) -> Sessi
     person = rows.canonical_person(tx, identity.person)
     if not person.active:
         raise SignInRefused("this person is disabled: ask an administrator")
+    maker = linked_by(tx, identity.id)
+    if maker is None and _is_new_here(tx, identity):
+        tx.roster_changed()
+        _settle_in(tx, person, who)
     follow_groups(tx, who, person.id)
-    origin = Origin(provider=who.provider.name, identity=identity.id)
+    origin = Origin(issued_by=maker, provider=who.provider.name, identity=identity.id)
     channel = who.provider.source
     return sessions.open_person_session(
         tx, person.id, hashed, Assurance.SESSION, lifetimes, channel=channel, origin=origin
@@ -57,15 +62,32 @@ def sign_in(tx: Tx, who: Asserted, hashed: bytes, lifetimes: Lifetimes) -> Sessi
 def link(tx: Tx, who: Asserted, session_name: str) -> Identity:
     """Give the person of a session another identity: they have signed in on both sides, within minutes.
 
-    Raises `SignInRefused` where the session has ended meanwhile, `IdentityTaken` where the account is another's.
+    Raises `SignInRefused` where the session has ended meanwhile, `IdentityTaken` where the account is another's. An
+    account that is linked in a session whose sign-in link somebody else made is that somebody's word, and says so.
     """
     row = find_session(tx, session_name)
     if row is None or row.kind != TokenKind.PERSON.value:
         raise SignInRefused("the session that began this has ended: sign in and link again")
-    person = sessions.resolve(tx, row.hash).subject
-    identity = people.bind(tx, person, person, OIDC, who.provider.issuer, who.subject)
-    follow_groups(tx, who, person)
+    session = sessions.resolve(tx, row.hash)
+    identity = bind_in(tx, session, OIDC, who.provider.issuer, who.subject)
+    follow_groups(tx, who, session.subject)
     return identity
+
+
+def bind_in(tx: Tx, session: Session, kind: str, issuer: str, subject: str) -> Identity:
+    """Link an account to the person of a session, who is told of it. Raises `IdentityTaken`."""
+    maker = session.issued_by
+    identity = people.bind(tx, maker or session.subject, session.subject, kind, issuer, subject)
+    if maker is not None:
+        tx.insert_missing(tables.channel_origins, {"identity_id": identity.id, "issued_by": maker})
+    notices.tell_linked(tx, identity, maker)
+    return identity
+
+
+def linked_by(tx: Tx, identity: str) -> str | None:
+    """Who made the sign-in link of the session in which an account was linked, where that was not its person."""
+    maker = tx.execute(select(_C.issued_by).where(_C.identity_id == identity)).scalar_one_or_none()
+    return None if maker is None else str(maker)
 
 
 def find(tx: Tx, who: Asserted) -> Identity | None:
@@ -85,8 +107,6 @@ def _recognise(tx: Tx, who: Asserted) -> Identity:
         person = people.arrive(tx, who.email, who.name, who.provider.source)
     elif not _is_theirs(tx, person, who):
         raise SignInRefused(_REFUSED)
-    else:
-        _settle_in(tx, person)
     return people.bind(tx, None, person.id, OIDC, who.provider.issuer, who.subject)
 
 
@@ -99,6 +119,7 @@ def _is_theirs(tx: Tx, person: Person, who: Asserted) -> bool:
     Not where SCIM has moved the address of somebody who is in a group of ours: its token would be worth that group.
     """
     has = select(_I.id).where(_I.person_id == person.id, _I.kind == OIDC, _I.issuer == who.provider.issuer)
+    has = has.where(_I.id.not_in(select(_C.identity_id)))  # what somebody else linked to them is not their word
     if not person.active or email_text(person.email) != who.email or tx.execute(has).first() is not None:
         return False
     held = select(_M.group_name).where(_M.person_id == person.id)
@@ -110,18 +131,24 @@ def _was_moved(tx: Tx, person: Person) -> bool:
     return tx.execute(moved.limit(1)).first() is not None
 
 
-def _settle_in(tx: Tx, person: Person) -> None:
-    """The provider vouches for them now: what others could do as them until then ends.
+def _is_new_here(tx: Tx, identity: Identity) -> bool:
+    """Whether this account has never opened a session."""
+    return tx.execute(select(_O.hash).where(_O.identity_id == identity.id).limit(1)).first() is None
 
-    Sessions by links that somebody else made end, and chat accounts that were linked in such sessions; memberships of
-    somebody whose address SCIM has moved count from now on (threat A12).
+
+def _settle_in(tx: Tx, person: Person, who: Asserted) -> None:
+    """The provider vouches for them now: what others could do as them until then ends, and they are told of it.
+
+    Sessions by links that somebody else made end, and what was done in them: accounts that were linked, passkeys that
+    were registered. Memberships of somebody whose address SCIM has moved count from now on (threat A12).
     """
     end_all_by_others(tx, person.id)
-    origins = tables.channel_origins.c
-    for row in tx.execute(select(_I.id).join(tables.channel_origins, origins.identity_id == _I.id).where(
-        _I.person_id == person.id, origins.issued_by.is_not(None)
-    )).all():  # fmt: skip
-        people.unlink(tx, None, row.id, None)
+    theirs = select(_I.id, _C.issued_by).join(tables.channel_origins, _C.identity_id == _I.id)
+    for row in tx.execute(theirs.where(_I.person_id == person.id)).all():
+        notices.tell_unlinked(tx, people.unlink(tx, None, row.id, None), row.issued_by)
+    for passkey in passkey_rows.end_those_of_others(tx, person.id, who.provider.source):
+        kind = notices.NoticeKind.PASSKEY_ENDED
+        notices.tell(tx, person.id, kind, passkey.id, passkey.name, passkey.issued_by)
     if _was_moved(tx, person):
         people.count_from_now(tx, person.id)
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from consentry.actions import new_id
 from consentry.consent.errors import AssuranceTooLow, PasskeyRejected
 from consentry.consent.model import BallotVerdict, Request, Signed, Voter
 from consentry.consent.stepup import VOTE, challenge_in, require_signature
 from consentry.errors import InvalidInput
-from consentry.identity import rows
+from consentry.identity import passkey_rows, rows
 from consentry.identity.model import Session
 from consentry.identity.passkey import (
     Credential,
@@ -130,14 +130,7 @@ class Passkeys:
                 raise UnknownPasskey("there is no such passkey of yours")
             if row.person_id == who.person and any(one.rp == site.rp for one in of_person(tx, who.person)):
                 _require_own(tx, who, signed)
-            tx.execute(update(tables.passkeys).where(_P.id == passkey_id).values(removed_at=tx.now_ms, name=""))
-            record(
-                tx,
-                "passkey.removed",
-                {"passkey": passkey_id, "person": row.person_id, "by": who.person},
-                sealed={"reason": reason},
-                request_id=passkey_id,
-            )
+            passkey_rows.remove(tx, passkey_id, row.person_id, by=who.person, reason=reason)
 
         await self._store.write(run)
 
@@ -237,8 +230,9 @@ def _register(tx: Tx, site: Site, who: Voter, name: str, credential: Credential,
             removed_at=None,
         )
     )
+    tx.insert(tables.passkey_origins, {"passkey_id": passkey.id, "issued_by": who.issued_by})
     fields = {"passkey": passkey.id, "person": person.id, "key": encode(made.key), "rp": site.rp, "origin": site.origin}
-    record(tx, "passkey.registered", {**fields, "session": who.session}, request_id=passkey.id)
+    record(tx, "passkey.registered", {**fields, "session": who.session, "by": who.issued_by}, request_id=passkey.id)
     return passkey
 
 

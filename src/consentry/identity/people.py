@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from consentry.actions import new_id
 from consentry.consent.errors import NotAllowed
 from consentry.errors import InvalidInput
-from consentry.identity import rows
+from consentry.identity import notices, rows
 from consentry.identity.errors import IdentityTaken, LastAdministrator, UnknownIdentity
 from consentry.identity.groups import join
 from consentry.identity.model import ADMINISTRATORS, Identity, TokenKind
@@ -172,7 +172,10 @@ def link(tx: Tx, by: str | None, person_id: str, kind: str, issuer: str, subject
     """Say that an identity elsewhere is this person. Raises `IdentityTaken` where it is another's."""
     tx.roster_changed()
     rows.require_administrator(tx, by)
-    return bind(tx, by, person_id, kind, issuer, subject)
+    identity = bind(tx, by, person_id, kind, issuer, subject)
+    if by is not None and rows.canonical_person(tx, by).id != identity.person:
+        notices.tell_linked(tx, identity, by)
+    return identity
 
 
 def bind(tx: Tx, by: str | None, person_id: str, kind: str, issuer: str, subject: str) -> Identity:
@@ -208,6 +211,7 @@ def unlink(tx: Tx, by: str | None, identity_id: str, reason: str | None) -> Iden
         raise UnknownIdentity("there is no such linked identity")
     identity = _identity(found)
     tx.execute(tables.identities.delete().where(_I.id == identity_id))
+    notices.forget(tx, identity.id)
     end_all_of_identity(tx, identity.id, by)
     record(
         tx,
@@ -236,6 +240,7 @@ def merge(tx: Tx, by: str | None, person_id: str, into_id: str, reason: str | No
         join(tx, by, row.group_name, into.id)
     tx.execute(tables.memberships.delete().where(tables.memberships.c.person_id == person.id))
     tx.execute(update(tables.identities).where(_I.person_id == person.id).values(person_id=into.id))
+    notices.move(tx, person.id, into.id)
     provided = tables.provided_memberships
     tx.execute(provided.delete().where(provided.c.person_id == person.id))
     record(

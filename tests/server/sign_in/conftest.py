@@ -242,6 +242,11 @@ class Site:
 
 
 @pytest.fixture
+def site_class() -> type[Site]:
+    return Site
+
+
+@pytest.fixture
 def refused():
     """`refused(answer, browser, text)`: nobody is signed in, and the page says why."""
 

@@ -11,7 +11,7 @@ from consentry.consent.reading import can_decide
 from consentry.consent.states import RequestState
 from consentry.identity.model import ADMINISTRATORS, AUDITORS, Session
 from consentry.policy.model import Roster
-from consentry.server.pages.views import names, shell
+from consentry.server.pages.views import names, notices, shell
 from consentry.server.pages.views.shell import Shell
 from consentry.server.services import Services
 
@@ -67,10 +67,12 @@ async def frame(services: Services, session: Session, here: str) -> Frame:
     gate = services.gate
     roster = await gate.roster()
     now_ms = gate.store.clock_ms()
-    pending, found = await asyncio.gather(waiting(gate, session.subject, roster), gate.post_reviews())
+    mine = roster.canonical(session.subject)
+    pending, found, told = await asyncio.gather(
+        waiting(gate, session.subject, roster), gate.post_reviews(), services.directory.notices(mine)
+    )
     reviews = tuple([one for one in found if await services.visibility.action(session, one.action_id)])
     groups = roster.groups_of(session.subject)
-    mine = roster.canonical(session.subject)
     built = shell.build(
         names.person(session.subject, roster),
         here,
@@ -79,5 +81,6 @@ async def frame(services: Services, session: Session, here: str) -> Frame:
         reviews=sum(1 for one in reviews if roster.canonical(one.person) != mine),
         admin=ADMINISTRATORS in groups,
         auditor=AUDITORS in groups,
+        notices=tuple(notices.told(one, roster) for one in told),
     )
     return Frame(session, roster, now_ms, built, pending, reviews)

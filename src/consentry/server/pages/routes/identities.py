@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from consentry.channels import linking
 from consentry.errors import ConsentryError
 from consentry.identity.model import Session
 from consentry.identity.oidc_flows import FLOW_MS
@@ -12,8 +13,9 @@ from consentry.identity.oidc_sign_in import label
 from consentry.server.auth import Person, services
 from consentry.server.pages.forms import read_form
 from consentry.server.pages.frame import frame
-from consentry.server.pages.response import html
+from consentry.server.pages.response import html, see_other
 from consentry.server.pages.route import page_router
+from consentry.server.pages.views.notices import CHATS
 from consentry.server.services import Services
 from consentry.server.sign_in_cookies import flow_cookie
 
@@ -49,6 +51,20 @@ async def command_line(request: Request, who: Person) -> Response:
     return await _page(parts, who, link=f"{parts.origin}/sign-in#token={made.token}")
 
 
+@router.post("/identities/{identity_id}/unlink")
+async def unlink(request: Request, identity_id: str, who: Person) -> Response:
+    """Take a chat account of one's own from oneself. Accounts at providers are taken away by administrators."""
+    await services(request).gate.store.write(lambda tx: linking.unlink(tx, who.subject, identity_id))
+    return see_other("/identities")
+
+
+@router.post("/notices/{notice_id}/dismiss")
+async def dismiss(request: Request, notice_id: str, who: Person) -> Response:
+    """Be told of something no more."""
+    await services(request).directory.dismiss(who.subject, notice_id)
+    return see_other("/identities")
+
+
 async def _page(
     parts: Services, who: Session, *, error: ConsentryError | None = None, link: str | None = None
 ) -> Response:
@@ -61,7 +77,7 @@ async def _page(
         status=200 if error is None else error.status,
         shell=page.shell,
         now_ms=page.now_ms,
-        rows=[(labels.get(one.issuer, one.kind), one) for one in found],
+        rows=[(labels.get(one.issuer) or CHATS.get(one.kind, one.kind), one, one.kind in CHATS) for one in found],
         providers=[(one.name, label(one)) for one in parts.sign_in.providers],
         maker=None if who.issued_by is None else (who.issued_by if maker is None else maker.name),
         link=link,

@@ -13,8 +13,8 @@ from consentry.server.auth import Person, services
 from consentry.server.pages.frame import frame
 from consentry.server.pages.response import html, see_other
 from consentry.server.pages.route import page_router
+from consentry.server.pages.views.notices import CHATS
 
-NAMES = {"slack": "Slack", "teams": "Microsoft Teams"}
 router = page_router()
 
 
@@ -29,7 +29,7 @@ async def look(request: Request, token: str, who: Person) -> Response:
         shell=page.shell,
         now_ms=page.now_ms,
         token=token,
-        where=NAMES.get(user.channel, user.channel),
+        where=CHATS.get(user.channel, user.channel),
         user=user,
     )
 

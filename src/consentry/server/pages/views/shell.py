@@ -20,6 +20,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Something that a person must hear of themselves. `undo` is where one press takes it back."""
+
+    id: str
+    text: str
+    undo: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """The frame of a page. `now_ms` is the server's clock, by which the browser counts down."""
 
@@ -28,9 +37,20 @@ class Shell:
     here: str
     now_ms: int
     admin: bool
+    notices: tuple[Told, ...] = ()
 
 
-def build(me: Party, here: str, *, now_ms: int, waiting: int, reviews: int, admin: bool, auditor: bool) -> Shell:
+def build(
+    me: Party,
+    here: str,
+    *,
+    now_ms: int,
+    waiting: int,
+    reviews: int,
+    admin: bool,
+    auditor: bool,
+    notices: tuple[Told, ...] = (),
+) -> Shell:
     """The navigation for this person; places that they may not enter are left out."""
     decide = (
         Place("inbox", "Inbox", "/", "inbox", waiting, hot=True),
@@ -49,4 +69,4 @@ def build(me: Party, here: str, *, now_ms: int, waiting: int, reviews: int, admi
     if admin:
         setup.append(Place("people", "People and agents", "/people", "people"))
     groups = [("Decide", decide), ("Rights", rights), ("System", (*setup, *record))]
-    return Shell(me, tuple(groups), here, now_ms, admin)
+    return Shell(me, tuple(groups), here, now_ms, admin, notices)
