@@ -133,8 +133,11 @@ class PatternDetector:
     ) -> None:
         """Adds those matches of a pattern that its check and the words around them leave."""
         kind, group, name, subtype, add = pattern.type, pattern.group, self.name, pattern.subtype, found.append
+        text, after = view.text, pattern.after
         for match in hits:
             start, end = match.span(group)
+            if after and surroundings.word_before(text, start) not in after:
+                continue
             judged = self._judge(pattern, view, start, end, keys)
             if judged is not None:
                 score, reason = judged
@@ -143,8 +146,6 @@ class PatternDetector:
     def _judge(self, pattern: Pattern, view: View, start: int, end: int, keys: _Keys) -> tuple[float, str] | None:
         """The score of a match and why, or None where it cannot be one or does not reach the floor."""
         text = view.text
-        if pattern.after and surroundings.word_before(text, start) not in pattern.after:
-            return None
         score, kind = pattern.score, 0
         if pattern.check is not None:
             verdict = pattern.check(text[start:end])
