@@ -11,7 +11,17 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentry.actions import Action, Actor, InvalidAction, Kind, NotExact, Operand, canonical, parse_operands
+from consentry.actions import (
+    Action,
+    Actor,
+    InvalidAction,
+    Kind,
+    NotExact,
+    Operand,
+    canonical,
+    parse_object,
+    parse_operands,
+)
 from consentry.actions.action import MAX_CHAIN
 from consentry.errors import InvalidInput
 
@@ -195,11 +205,23 @@ def test_an_operand_is_named_once() -> None:
 
 @pytest.mark.parametrize(
     "field", [{"arguments": {"n": float("nan")}}, {"context": {"s": "\ud800"}}, {"arguments": {"b": b""}},
-              {"resource": "\ud800"}, {"arguments": {"n": 2**53}}, {"actor": Actor(Kind.PERSON, "\udc00")}],
+              {"resource": "\ud800"}, {"arguments": {"n": 2**53}}],
 )  # fmt: skip
 def test_what_has_no_exact_form_makes_no_action(field: dict[str, object]) -> None:
     with pytest.raises(NotExact):
         Action(**{**BASE, **field})
+
+
+def test_an_actor_has_an_exact_form() -> None:
+    with pytest.raises(NotExact):
+        Actor(Kind.PERSON, "\udc00")
+
+
+def test_the_actor_of_an_action_stands_in_it_as_it_is_alone() -> None:
+    actor = Actor(Kind.AGENT, "agt_é", Actor(Kind.SERVICE, "svc_1", ANA))
+    action = Action(actor, "x.y", "r")
+    assert actor.canonical == canonical(actor.to_json())
+    assert action.canonical == canonical(parse_object(action.canonical))
 
 
 def chain(length: int) -> Actor:

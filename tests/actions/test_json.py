@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentry.actions import NotExact, canonical, encode_bytes, parse, parse_object
-from consentry.actions.json import MAX_DEPTH, MAX_INTEGER, TooLarge
+from consentry.actions.json import MAX_DEPTH, MAX_INTEGER, TooLarge, _plainly
 from consentry.errors import InvalidInput
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -188,6 +188,44 @@ def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     except InvalidInput:
         return
     assert canonical(parse(canonical(value))) == canonical(value)
+
+
+def spelled(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Texts of arrays and of objects, in which a key may stand twice."""
+    pairs = st.tuples(st.sampled_from(['"a"', '"b"', '"\\u0061"', '"é"']), inner).map(":".join)
+    return st.lists(inner, max_size=3).map(lambda each: f"[{','.join(each)}]") | st.lists(pairs, max_size=3).map(
+        lambda each: f"{{{','.join(each)}}}"
+    )
+
+
+SPELLINGS = st.sampled_from(
+    ["0", "-0", "1", "1.0", "1e2", "0.5", "9007199254740991", "9007199254740992", "18446744073709551616", "true",
+     "null", "NaN", '""', '"a"', '"\\n"', '"\\u0001"', '"\\ud800"', '"\x7f"', '" "', " 1", '"0.5"', '"3e8"'],
+)  # fmt: skip
+
+
+@given(st.recursive(SPELLINGS, spelled, max_leaves=8))
+def test_bytes_read_as_text_does_whichever_way_is_taken(text: str) -> None:
+    def outcome(data: bytes | str) -> object:
+        try:
+            return parse(data)
+        except InvalidInput as error:
+            return error.code
+
+    found, expected = outcome(text.encode()), outcome(text)
+    assert repr(found) == repr(expected)  # which tells 1 from 1.0 and True
+
+
+@pytest.mark.parametrize("plain", [b'{"a":1,"b":[true,null,"x"]}', b"[]", b'{"n":9007199254740991}', b'"\\u0001"'])
+def test_the_plain_spelling_takes_the_short_way(plain: bytes) -> None:
+    assert _plainly(plain) == json.loads(plain)
+
+
+@pytest.mark.parametrize(
+    "other", [b'{"a": 1}', b'{"a":1,"a":1}', b"[1.5]", b'{"n":9007199254740992}', b"[NaN]", b"[-0]", b"[1", b"[" * 65]
+)
+def test_every_other_spelling_takes_the_long_way(other: bytes) -> None:
+    assert _plainly(other) is None
 
 
 def test_the_limit_is_in_bytes() -> None:

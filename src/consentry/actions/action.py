@@ -53,12 +53,15 @@ class Actor:
     kind: Kind
     id: str
     acting_for: Actor | None = None
+    canonical: bytes = field(init=False, repr=False, compare=False, default=b"")
+    """The RFC 8785 bytes, as they stand in each of its actions."""
 
     def __post_init__(self) -> None:
         if not self.id or len(self.id) > 200:
             raise InvalidAction("`actor.id` must have 1 to 200 characters")
         if self.acting_for is not None and sum(1 for _ in self.acting_for.links()) >= MAX_CHAIN:
             raise InvalidAction(f"`actor` has a chain of more than {MAX_CHAIN} links")
+        object.__setattr__(self, "canonical", canonical(self.to_json(), what="actor"))
 
     def links(self) -> Iterator[Actor]:
         """The chain from the link that presents the credential to the one it all started with."""
@@ -132,9 +135,8 @@ class Action:
                 raise InvalidAction("`operands` names the same thing twice")
             object.__setattr__(self, "operands", tuple(sorted(self.operands)))
         arguments, context = dict(self.arguments), dict(self.context)
-        data = canonical(
+        rest = canonical(
             {
-                "actor": self.actor.to_json(),
                 "arguments": arguments,
                 "context": context,
                 "operands": [{"name": operand.name, "sha256": operand.sha256} for operand in self.operands],
@@ -143,6 +145,7 @@ class Action:
             },
             what="action",
         )
+        data = b'{"actor":' + self.actor.canonical + b"," + rest[1:]  # its key comes first in their order
         object.__setattr__(self, "arguments", MappingProxyType(arguments))
         object.__setattr__(self, "context", MappingProxyType(context))
         object.__setattr__(self, "canonical", data)

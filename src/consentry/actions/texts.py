@@ -18,6 +18,9 @@ def texts(value: Json) -> Iterator[str]:
         one = stack.pop()
         if isinstance(one, str):
             yield one
+        elif type(one) is dict:
+            yield from one
+            stack.extend(one.values())
         elif isinstance(one, bool):
             continue
         elif isinstance(one, int | float) and abs(one) >= LONG_NUMBER:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sqlalchemy import bindparam, delete, select, update
 
@@ -12,7 +13,7 @@ from consentry.consent.model import Request
 from consentry.consent.notify import announce
 from consentry.consent.policies import PolicyHolder
 from consentry.consent.roster import Directory
-from consentry.consent.rows import load_action
+from consentry.consent.rows import load_action, write_down
 from consentry.consent.settings import GateSettings
 from consentry.consent.states import GRANT, REQUEST, GrantEvent, GrantState, RequestEvent, RequestState, after
 from consentry.errors import ConsentryError
@@ -30,7 +31,7 @@ class Core:
     directory: Directory
 
     def resource(self, name: str) -> Resource:
-        return self.settings.resources.get(name) or Resource(name)
+        return self.settings.resources.get(name) or _undeclared(name)
 
     def judge(self, tx: Tx, action: Action, facts: Facts) -> Judgement:
         """Policy's word under the policy and roster of this transaction."""
@@ -41,6 +42,11 @@ class Core:
             roster=self.directory.current(tx),
             now_ms=tx.now_ms,
         )
+
+
+@lru_cache(maxsize=1024)
+def _undeclared(name: str) -> Resource:
+    return Resource(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,7 @@ def end_grant(
     reason: str | None = None,
 ) -> bool:
     """Move an open grant to a final state; false where it was not open any more."""
+    write_down(tx, grant_id)
     state = after(GRANT, GrantState.OPEN, event)
     changed = tx.execute(
         update(tables.grants)
@@ -109,7 +116,7 @@ def end_grant(
         action_id=action_id,
         request_id=request_id,
     )
-    wake_grant(tx, grant_id)
+    wake_joined(tx, action_id, request_id)
     return True
 
 
@@ -118,17 +125,20 @@ def expire_request(tx: Tx, core: Core, request: Request) -> None:
     end_request(tx, core, request, RequestEvent.TIME, {"action": request.action_id})
 
 
+_ACTIONS_OF_REQUEST = select(tables.actions.c.id).where(tables.actions.c.request_id == bindparam("request"))
+
+
 def wake_all(tx: Tx, request_id: str) -> None:
-    for action_id in tx.execute(select(tables.actions.c.id).where(tables.actions.c.request_id == request_id)).scalars():
+    for action_id in tx.execute(_ACTIONS_OF_REQUEST, {"request": request_id}).scalars():
         tx.wake(str(action_id))
 
 
-_ACTIONS_OF_GRANT = select(tables.actions.c.id).where(tables.actions.c.grant_id == bindparam("grant"))
-
-
-def wake_grant(tx: Tx, grant_id: str) -> None:
-    for action_id in tx.execute(_ACTIONS_OF_GRANT, {"grant": grant_id}).scalars():
-        tx.wake(str(action_id))
+def wake_joined(tx: Tx, action_id: str | None, request_id: str | None) -> None:
+    """Wake whoever waits for an action or for one that joined its request: they share the grant."""
+    if request_id is not None:
+        wake_all(tx, request_id)
+    elif action_id is not None:
+        tx.wake(action_id)
 
 
 def tell(tx: Tx, core: Core, request: Request, kind: str) -> None:

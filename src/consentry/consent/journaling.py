@@ -21,7 +21,7 @@ from sqlalchemy import select, update
 from consentry.actions import new_id
 from consentry.consent.core import Core
 from consentry.consent.model import ActionState, Claim, Decision
-from consentry.consent.rows import dump, dump_reasons
+from consentry.consent.rows import dump, dump_reasons, own_grant_id
 from consentry.consent.states import ClaimState
 from consentry.consent.submitting import Prepared, judged_fields, prepare, submit
 from consentry.errors import ConsentryError
@@ -173,7 +173,8 @@ async def _as_coroutine(store: Store, batch: Batch) -> None:
 def _journaled(prepared: Prepared, now_ms: int, lease_ms: int) -> tuple[Decision, bytes]:
     """The decision, and everything that its rows and entries are made of."""
     judgement, submission = prepared.judgement, prepared.submission
-    claim = Claim(new_id("clm"), prepared.action_id, new_id("grt"), ClaimState.CLAIMED, now_ms, now_ms + lease_ms)
+    grant_id = own_grant_id(prepared.action_id)
+    claim = Claim(new_id("clm"), prepared.action_id, grant_id, ClaimState.CLAIMED, now_ms, now_ms + lease_ms)
     decision = Decision(
         action_id=prepared.action_id,
         digest=submission.action.digest,
@@ -241,7 +242,6 @@ def _write_one(tx: Tx, instance: str, counter: int, kept: dict[str, object]) -> 
     fields = {name: value for name, value in entry.items() if value is not None}
     action_id, at = str(entry["action"]), int(str(kept["at"]))
     lease = int(str(kept["lease"]))
-    common = {"action_id": action_id, "digest": entry["digest"]}
     tx.insert(
         tables.actions,
         {
@@ -262,24 +262,7 @@ def _write_one(tx: Tx, instance: str, counter: int, kept: dict[str, object]) -> 
             "request_id": None,
             "grant_id": str(kept["grant"]),
             "submitted_at": at,
-        },
-    )
-    tx.insert(
-        tables.grants,
-        {
-            "id": str(kept["grant"]),
-            "kind": "policy",
-            "state": "claimed",
-            "request_id": None,
-            "pattern": None,
-            "signer": None,
-            "parent_id": None,
-            "uses": 1,
-            "uses_left": 0,
-            "policy_version": entry["policy"],
-            "opened_at": at,
-            "expires_at": lease,
-            **common,
+            "claimable_until": None,
         },
     )
     tx.insert(

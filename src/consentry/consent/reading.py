@@ -20,6 +20,7 @@ from consentry.consent.rows import (
     grant_of,
     load,
     load_grant,
+    own_grant,
     request_query,
     requests_of,
     state_is,
@@ -151,11 +152,22 @@ def past(tx: Tx, core: Core, since_ms: int, after_id: str, limit: int = MAX_PAGE
 
 
 def grants(tx: Tx, *, open_only: bool) -> tuple[Grant, ...]:
-    columns = tables.grants.c
+    """The newest, those of policy without a row of their own among them: their ids tell the time, too."""
+    columns, actions = tables.grants.c, tables.actions.c
     statement = select(tables.grants).order_by(columns.id.desc()).limit(MAX_PAGE)
+    allowed = (
+        select(tables.actions)
+        .outerjoin(tables.grants, columns.id == actions.grant_id)
+        .where(actions.verdict == Verdict.ALLOW.value, actions.grant_id.is_not(None), columns.id.is_(None))
+        .order_by(actions.id.desc())
+        .limit(MAX_PAGE)
+    )
     if open_only:
         statement = statement.where(columns.state == "open", columns.expires_at > tx.now_ms)
-    return tuple(grant_of(row, tx.now_ms) for row in tx.execute(statement).all())
+        allowed = allowed.where(actions.claimable_until > tx.now_ms)
+    found = [grant_of(row, tx.now_ms) for row in tx.execute(statement).all()]
+    found += [own_grant(row, tx.now_ms) for row in tx.execute(allowed).all()]
+    return tuple(sorted(found, key=lambda grant: grant.id, reverse=True)[:MAX_PAGE])
 
 
 def post_reviews(tx: Tx, *, open_only: bool) -> tuple[PostReview, ...]:

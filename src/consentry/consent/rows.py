@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias, cast
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, or_, select, update
 
 from consentry.actions import Action, Actor, Json
 from consentry.consent.errors import UnknownAction, UnknownGrant, UnknownRequest
@@ -149,6 +149,9 @@ def _state(row: AnyRow, now_ms: int) -> tuple[ActionState, int | None]:
             allowed = row.grant_kind == "policy"
             return (ActionState.ALLOWED if allowed else ActionState.APPROVED), row.grant_expires_at
         return ActionState(state.value), None
+    if row.claimable_until is not None:
+        open_still = now_ms < row.claimable_until
+        return (ActionState.ALLOWED if open_still else ActionState.EXPIRED), row.claimable_until
     if row.request_state is not None:
         return ActionState(
             _request_state(row.request_state, row.request_expires_at, now_ms).value
@@ -179,13 +182,15 @@ def state_is(state: ActionState, now_ms: int) -> ColumnElement[bool]:
         case ActionState.SUCCEEDED | ActionState.FAILED:
             return _C.state == state.value
         case ActionState.ALLOWED:
-            return and_(unclaimed, _G.state == "open", _G.expires_at > now_ms, _G.kind == "policy")
+            written = and_(unclaimed, _G.state == "open", _G.expires_at > now_ms, _G.kind == "policy")
+            return or_(_A.claimable_until > now_ms, written)
         case ActionState.APPROVED:
             return and_(unclaimed, _G.state == "open", _G.expires_at > now_ms, _G.kind != "policy")
         case ActionState.PENDING:
             return and_(ungranted, _R.state == "pending", _R.expires_at > now_ms)
         case ActionState.EXPIRED:
             return or_(
+                _A.claimable_until <= now_ms,
                 and_(unclaimed, _G.state == "open", _G.expires_at <= now_ms),
                 and_(unclaimed, _G.state == "expired"),
                 and_(ungranted, or_(_R.state == "expired", and_(_R.state == "pending", _R.expires_at <= now_ms))),
@@ -292,11 +297,85 @@ def _request(row: AnyRow, votes: tuple[Vote, ...], joined: tuple[str, ...], now_
 
 
 def load_grant(tx: Tx, grant_id: str, *, lock: bool = False) -> Grant:
-    """Raises `UnknownGrant`."""
+    """With `lock`, nobody else changes the grant until the transaction ends. Raises `UnknownGrant`."""
+    if lock:
+        write_down(tx, grant_id)
     row = tx.execute(_GRANT_LOCKED if lock else _GRANT_OF, {"grant": grant_id}).one_or_none()
-    if row is None:
+    if row is not None:
+        return grant_of(row, tx.now_ms)
+    allowed = tx.execute(_ALLOWED, {"action": _action_of(grant_id), "grant": grant_id}).one_or_none()
+    if allowed is None:
         raise UnknownGrant(f"there is no grant `{grant_id[:40]}`")
-    return grant_of(row, tx.now_ms)
+    return own_grant(allowed, tx.now_ms)
+
+
+def own_grant_id(action_id: str) -> str:
+    """The id of the grant that policy gives an action by itself."""
+    return f"grt_{action_id.removeprefix('act_')}"
+
+
+def _action_of(grant_id: str) -> str:
+    return f"act_{grant_id.removeprefix('grt_')}"
+
+
+_ALLOWED = select(
+    _A["id", "digest", "grant_id", "policy_version", "obligations", "submitted_at", "claimable_until"]  # type: ignore[call-overload]
+).where(_A.id == bindparam("action"), _A.grant_id == bindparam("grant"), _A.verdict == Verdict.ALLOW.value)
+_ALLOWED_OPEN = _ALLOWED.where(_A.claimable_until.is_not(None)).with_for_update()
+_WRITTEN = update(tables.actions).where(_A.id == bindparam("action")).values(claimable_until=None)
+
+
+def write_down(tx: Tx, grant_id: str) -> None:
+    """Give a grant of policy its row, before anything but a claim with the submission happens to it.
+
+    Who comes second waits for the lock and then finds the row: from here on it is a grant like any other.
+    """
+    row = tx.execute(_ALLOWED_OPEN, {"action": _action_of(grant_id), "grant": grant_id}).one_or_none()
+    if row is None:
+        return
+    grant = own_grant(row, tx.now_ms)
+    tx.execute(
+        tables.grants.insert(),
+        {
+            "id": grant.id,
+            "kind": grant.kind,
+            "state": GrantState.OPEN.value,
+            "action_id": grant.action_id,
+            "request_id": None,
+            "digest": grant.digest,
+            "pattern": None,
+            "signer": None,
+            "parent_id": None,
+            "uses": 1,
+            "uses_left": 1,
+            "policy_version": row.policy_version,
+            "opened_at": grant.opened_at_ms,
+            "expires_at": row.claimable_until,
+        },
+    )
+    tx.execute(_WRITTEN, {"action": row.id})
+
+
+def own_grant(row: AnyRow, now_ms: int) -> Grant:
+    """The grant that policy gave by itself, from the action's row."""
+    state = GrantState.CLAIMED
+    if row.claimable_until is not None:
+        state = GrantState.OPEN if now_ms < row.claimable_until else GrantState.EXPIRED
+    return Grant(
+        id=row.grant_id,
+        kind="policy",
+        state=state,
+        action_id=row.id,
+        request_id=None,
+        digest=row.digest,
+        pattern=None,
+        signer=None,
+        parent_id=None,
+        uses=1,
+        uses_left=0 if state is GrantState.CLAIMED else 1,
+        opened_at_ms=row.submitted_at,
+        expires_at_ms=row.submitted_at + Obligations.from_json(load(row.obligations)).grant_ms,
+    )
 
 
 def grant_of(row: AnyRow, now_ms: int) -> Grant:

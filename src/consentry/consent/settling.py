@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import Row as Found
 from sqlalchemy import bindparam, select, update
 
-from consentry.actions import Action, Actor, canonical
-from consentry.consent.claiming import record_settled
+from consentry.actions import Actor
+from consentry.consent.claiming import is_by, record_settled
+from consentry.consent.core import wake_joined
 from consentry.consent.errors import AlreadySettled, UnknownAction
 from consentry.consent.model import OutcomeStatus
 from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, after
@@ -22,7 +23,7 @@ from consentry.store import Row, Tx, UnfitText, tables
 
 _C, _A = tables.claims.c, tables.actions.c
 _FIND = (
-    select(_C.id, _C.grant_id, _C.action_id, _C.state, _A.canonical)
+    select(_C.id, _C.action_id, _C.state, _A.canonical, _A.request_id)
     .join(tables.actions, _A.id == _C.action_id)
     .with_for_update(of=tables.claims)
 )
@@ -49,7 +50,6 @@ def settle_all(tx: Tx, settlements: Sequence[Settlement]) -> tuple[ConsentryErro
     rows = {str(row.id): row for row in tx.execute(_FIND.where(_C.id.in_([one.claim_id for one in settlements])))}
     answers: list[ConsentryError | None] = []
     changed: list[Row] = []
-    grants: list[str] = []
     done: set[str] = set()
     for one in settlements:
         row = rows.get(one.claim_id)
@@ -61,12 +61,10 @@ def settle_all(tx: Tx, settlements: Sequence[Settlement]) -> tuple[ConsentryErro
         event = ClaimEvent.SUCCESS if one.status is OutcomeStatus.SUCCEEDED else ClaimEvent.FAILURE
         ended = after(CLAIM, ClaimState(row.state), event)
         changed.append({"claim": row.id, "ended": ended.value, "at": tx.now_ms, "said": one.summary})
-        grants.append(str(row.grant_id))
         record_settled(tx, one.claim_id, str(row.action_id), ended, one.summary)
+        wake_joined(tx, row.action_id, row.request_id)
     if changed:
         tx.execute(_END, changed)
-        for action_id in tx.execute(select(_A.id).where(_A.grant_id.in_(grants))).scalars():
-            tx.wake(str(action_id))
     return tuple(answers)
 
 
@@ -75,15 +73,8 @@ def _problem(row: Found[object] | None, one: Settlement, done: set[str]) -> Cons
         check_text(summary=one.summary)
     except UnfitText as error:
         return error
-    if row is None or not _is_by(bytes(row.canonical), one.by):
+    if row is None or not is_by(row.canonical, one.by):
         return UnknownAction(f"there is no claim `{one.claim_id[:40]}` of yours")
     if ClaimState(row.state) in _FINAL or one.claim_id in done:
         return AlreadySettled("the outcome of this claim was reported before")
     return None
-
-
-def _is_by(data: bytes, by: Actor) -> bool:
-    """Whether stored canonical bytes are those of an action of `by`: the actor comes first in them (RFC 8785)."""
-    if data.startswith(b'{"actor":' + canonical(by.to_json()) + b',"arguments":'):
-        return True
-    return Action.from_canonical(data).actor == by

@@ -16,7 +16,7 @@ from consentry.consent.errors import IdempotencyMismatch
 from consentry.consent.model import ActionState, Claim, Decision, Request, Submission
 from consentry.consent.notify import announce, chats
 from consentry.consent.preview import render
-from consentry.consent.rows import dump, dump_reasons, grant_of, load_decision, load_request
+from consentry.consent.rows import dump, dump_reasons, grant_of, load_decision, load_request, own_grant_id
 from consentry.consent.standing import Signed, signers_vote
 from consentry.consent.states import RequestEvent, RequestState
 from consentry.ledger.commit import commit
@@ -106,14 +106,10 @@ def _denied(tx: Tx, prepared: Prepared, judgement: Judgement) -> Decision:
 
 def _allowed(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement, *, claim: bool) -> Decision:
     """The hot path: rows and entries are only appended, and nothing is read."""
-    grant_id = new_id("grt")
-    expires = tx.now_ms + judgement.obligations.grant_ms
+    grant_id = own_grant_id(prepared.action_id)
+    expires = None if claim else tx.now_ms + judgement.obligations.grant_ms
     taken: Claim | None = None
-    write_action(tx, prepared, judgement, grant_id=grant_id)
-    tx.insert(
-        tables.grants,
-        _grant_row(tx, grant_id, "policy", prepared, judgement, expires, claimed=claim),
-    )
+    write_action(tx, prepared, judgement, grant_id=grant_id, claimable_until=expires)
     record(
         tx,
         "action.allowed",
@@ -131,7 +127,7 @@ def _allowed(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement, *, cl
             judgement.obligations.level,
         )
     state = ActionState.CLAIMED if claim else ActionState.ALLOWED
-    return _decision(tx, prepared, judgement, state, grant_id=grant_id, expires=None if claim else expires, claim=taken)
+    return _decision(tx, prepared, judgement, state, grant_id=grant_id, expires=expires, claim=taken)
 
 
 def _reviewed(tx: Tx, core: Core, prepared: Prepared, judgement: Judgement) -> Decision:
@@ -233,8 +229,25 @@ def _by_standing(tx: Tx, prepared: Prepared, judgement: Judgement, parent: str) 
     grant_id = new_id("grt")
     expires = tx.now_ms + judgement.obligations.grant_ms
     write_action(tx, prepared, judgement, grant_id=grant_id)
-    row = dict(_grant_row(tx, grant_id, "standing_use", prepared, judgement, expires, claimed=False))
-    tx.insert(tables.grants, {**row, "parent_id": parent})
+    tx.insert(
+        tables.grants,
+        {
+            "id": grant_id,
+            "kind": "standing_use",
+            "state": "open",
+            "action_id": prepared.action_id,
+            "request_id": None,
+            "digest": prepared.submission.action.digest,
+            "pattern": None,
+            "signer": None,
+            "parent_id": parent,
+            "uses": 1,
+            "uses_left": 1,
+            "policy_version": judgement.policy_version,
+            "opened_at": tx.now_ms,
+            "expires_at": expires,
+        },
+    )
     record(
         tx,
         "grant.opened",
@@ -354,8 +367,15 @@ def _encoded(judgement: Judgement) -> tuple[str, str]:
 
 
 def write_action(
-    tx: Tx, prepared: Prepared, judgement: Judgement, *, request_id: str | None = None, grant_id: str | None = None
+    tx: Tx,
+    prepared: Prepared,
+    judgement: Judgement,
+    *,
+    request_id: str | None = None,
+    grant_id: str | None = None,
+    claimable_until: int | None = None,
 ) -> None:
+    """Write the action's row. `claimable_until` is for a grant of policy that gets no row of its own."""
     submission = prepared.submission
     reasons, obligations = _encoded(judgement)
     row: Row = {
@@ -378,32 +398,12 @@ def write_action(
         "request_id": request_id,
         "grant_id": grant_id,
         "submitted_at": tx.now_ms,
+        "claimable_until": claimable_until,
     }
     if submission.idempotency_key is None:
         tx.insert(tables.actions, row)
     else:
         tx.execute(tables.actions.insert(), row)
-
-
-def _grant_row(
-    tx: Tx, grant_id: str, kind: str, prepared: Prepared, judgement: Judgement, expires: int, *, claimed: bool
-) -> Row:
-    return {
-        "id": grant_id,
-        "kind": kind,
-        "state": "claimed" if claimed else "open",
-        "action_id": prepared.action_id,
-        "request_id": None,
-        "digest": prepared.submission.action.digest,
-        "pattern": None,
-        "signer": None,
-        "parent_id": None,
-        "uses": 1,
-        "uses_left": 0 if claimed else 1,
-        "policy_version": judgement.policy_version,
-        "opened_at": tx.now_ms,
-        "expires_at": expires,
-    }
 
 
 def _decision(

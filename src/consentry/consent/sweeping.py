@@ -8,9 +8,9 @@ from __future__ import annotations
 from sqlalchemy import select, update
 
 from consentry.consent.claiming import record_settled
-from consentry.consent.core import Core, end_grant, expire_request, tell, wake_grant
+from consentry.consent.core import Core, end_grant, expire_request, tell, wake_joined
 from consentry.consent.notify import announce
-from consentry.consent.rows import load, load_request
+from consentry.consent.rows import load, load_request, write_down
 from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, GrantEvent, RequestState, after
 from consentry.ledger.entry import FieldValue
 from consentry.policy.model import Obligations, Stage
@@ -22,8 +22,9 @@ BATCH = 200
 
 def due(tx: Tx) -> bool:
     """Whether there is anything to do: the cheap look before a write transaction."""
-    requests, grants, claims = tables.requests.c, tables.grants.c, tables.claims.c
+    requests, grants, claims, actions = tables.requests.c, tables.grants.c, tables.claims.c, tables.actions.c
     looks = (
+        select(actions.id).where(actions.claimable_until <= tx.now_ms),
         select(requests.id).where(requests.state == "pending", requests.expires_at <= tx.now_ms),
         select(grants.id).where(grants.state == "open", grants.expires_at <= tx.now_ms),
         select(claims.id).where(claims.state == "claimed", claims.lease_until <= tx.now_ms),
@@ -56,7 +57,10 @@ def _expire_requests(tx: Tx, core: Core) -> int:
 
 
 def _expire_grants(tx: Tx) -> int:
-    grants = tables.grants.c
+    grants, actions = tables.grants.c, tables.actions.c
+    lapsed = select(actions.grant_id).where(actions.claimable_until <= tx.now_ms).limit(BATCH)
+    for grant_id in tx.execute(lapsed.with_for_update(skip_locked=True)).scalars().all():
+        write_down(tx, str(grant_id))
     query = (
         select(grants.id, grants.kind, grants.action_id, grants.request_id)
         .where(grants.state == "open", grants.expires_at <= tx.now_ms)
@@ -77,10 +81,11 @@ def _end_leases(tx: Tx, core: Core) -> int:
     """A claim whose lease ended unreported: what happened is unknown, and people are told (threat C3)."""
     claims = tables.claims.c
     query = (
-        select(claims.id, claims.action_id, claims.grant_id)
+        select(claims.id, claims.action_id, tables.actions.c.request_id)
+        .join(tables.actions, tables.actions.c.id == claims.action_id)
         .where(claims.state == "claimed", claims.lease_until <= tx.now_ms)
         .limit(BATCH)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=tables.claims, skip_locked=True)
     )
     rows = tx.execute(query).all()
     for row in rows:
@@ -88,7 +93,7 @@ def _end_leases(tx: Tx, core: Core) -> int:
         tx.execute(update(tables.claims).where(claims.id == row.id).values(state=state.value))
         record_settled(tx, row.id, row.action_id, state, None)
         announce(tx, core.settings.targets, "claim.unknown", {"claim": row.id, "action": row.action_id})
-        wake_grant(tx, row.grant_id)
+        wake_joined(tx, row.action_id, row.request_id)
     return len(rows)
 
 

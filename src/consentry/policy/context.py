@@ -48,7 +48,7 @@ class Wanted:
         if self.names is None or "time" in self.names:
             return None
         try:
-            return b"\x00" + orjson.dumps((len(action.operands), action.context, facts), default=_plain)
+            return b"\x00" + orjson.dumps((len(action.operands), dict(action.context), dict(facts)), default=_plain)
         except TypeError:
             return None
 

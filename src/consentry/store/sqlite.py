@@ -15,10 +15,9 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -37,8 +36,7 @@ POLL_SECONDS = 0.05
 """How soon a change by another process is noticed; a look costs one read of shared memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job(Generic[T]):
+class _Job(NamedTuple, Generic[T]):
     operation: Operation[T]
     future: asyncio.Future[T]
 

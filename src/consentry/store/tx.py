@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import zip_longest
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
@@ -43,7 +42,7 @@ class PendingEntry(NamedTuple):
 class Mark(NamedTuple):
     """Where a transaction stood before an operation, so that a failing one leaves nothing behind."""
 
-    rows: tuple[int, ...]
+    rows: int
     entries: int
     wakes: int
 
@@ -73,7 +72,7 @@ class Tx:
         self._exclusive = exclusive
         self._began = versions
         self._versions = versions
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: list[tuple[str, Row]] = []
         self._mark: Mark | None = None
         self._touched = False
         self.now_ms = now_ms
@@ -101,7 +100,7 @@ class Tx:
 
     def insert(self, table: Table, row: Row) -> None:
         """Write a new row of its own id; where it may collide with another row, use `execute`."""
-        self._rows.setdefault(table.name, []).append(row)
+        self._rows.append((table.name, row))
 
     def execute(self, statement: Executable, parameters: Row | Sequence[Row] | None = None) -> CursorResult[object]:
         """Run a statement now. Reads see every row inserted before."""
@@ -151,7 +150,7 @@ class Tx:
         if self._touched:
             self._connection.exec_driver_sql("RELEASE operation")
             self._touched = False
-        self._mark = Mark(tuple(map(len, self._rows.values())), len(self.entries), len(self.wakes))
+        self._mark = Mark(len(self._rows), len(self.entries), len(self.wakes))
         return self._mark
 
     def fail_operation(self, mark: Mark, versions: Versions) -> None:
@@ -160,17 +159,18 @@ class Tx:
             self._connection.exec_driver_sql("ROLLBACK TO operation")
             self._rows.clear()  # those of the operations before were written ahead of its savepoint
         else:
-            for rows, count in zip_longest(self._rows.values(), mark.rows, fillvalue=0):
-                del rows[count:]  # type: ignore[union-attr]
+            del self._rows[mark.rows :]
         del self.entries[mark.entries :]
         del self.wakes[mark.wakes :]
         self._versions = versions
 
     def flush(self) -> None:
         """Write the waiting rows, one statement a table."""
-        for name, rows in self._rows.items():
-            if rows:
-                self._write(name, rows)
+        by_table: dict[str, list[Row]] = {}
+        for name, row in self._rows:
+            by_table.setdefault(name, []).append(row)
+        for name, rows in by_table.items():
+            self._write(name, rows)
         self._rows.clear()
 
     def insert_many(self, table: Table, rows: Sequence[Row]) -> None:
@@ -193,21 +193,14 @@ class Tx:
     def _touch(self) -> None:
         """Write what waits; in a batch, a savepoint comes between the rows of earlier operations and this one's."""
         if self._mark is not None and not self._touched:
-            mine = self._take_since(self._mark)
+            mine, self._rows[self._mark.rows :] = self._rows[self._mark.rows :], []
             try:
                 self.flush()
                 self._connection.exec_driver_sql("SAVEPOINT operation")
                 self._touched = True
             finally:
-                for name, rows in mine.items():
-                    self._rows.setdefault(name, []).extend(rows)
+                self._rows.extend(mine)
         self.flush()
-
-    def _take_since(self, mark: Mark) -> dict[str, list[Row]]:
-        mine: dict[str, list[Row]] = {}
-        for (name, rows), count in zip_longest(list(self._rows.items()), mark.rows, fillvalue=0):  # type: ignore[misc]
-            mine[name], rows[count:] = rows[count:], []
-        return mine
 
 
 _INSERTS: dict[str, Insert] = {name: table.insert() for name, table in tables.metadata.tables.items()}
