@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -119,10 +119,14 @@ def page_access(path: str) -> Access:
 
 
 class Edge:
-    """Around everything: the host's name, the security headers, errors as problems, one log line, one measurement."""
+    """Around everything: the host's name, the security headers, errors as problems, one log line, one measurement.
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    Paths without parts in them are looked up in `fixed`; `app` finds the others.
+    """
+
+    def __init__(self, app: ASGIApp, fixed: Mapping[str, ASGIApp], services: Services) -> None:
         self._app = app
+        self._fixed = fixed
         self._services = services
         server = services.settings.server
         self._hosts = known_hosts(services.origin, server.host, server.hosts)
@@ -146,7 +150,7 @@ class Edge:
 
         try:
             check_host(_host(scope), self._hosts)
-            await self._app(scope, receive, send_on)
+            await self._fixed.get(scope["path"], self._app)(scope, receive, send_on)
         except Exception as error:
             if status:
                 log(logging.ERROR, "failed_midway", route=scope.get(ROUTE, "none"), error=type(error).__name__)
@@ -228,10 +232,11 @@ def create_app(services: Services) -> ASGIApp:
     by_path: dict[str, list[Endpoint]] = {}
     for row in table(services):
         by_path.setdefault(row.path, []).append(row)
-    routes = [Route(path, Resource(services, path, rows)) for path, rows in sorted(by_path.items(), key=_busy_first)]
-    doors = [Route("/mcp/{resource}", mcp)]
-    doors += [Route(path, http) for path in ("/http/{resource}", "/http/{resource}/{path:path}")]
-    routes[1:1] = doors  # busy, too
+    resources = {path: Resource(services, path, rows) for path, rows in by_path.items()}
+    fixed = {path: one for path, one in resources.items() if "{" not in path}
+    routes = [Route("/mcp/{resource}", mcp)]  # the busiest first
+    routes += [Route(path, http) for path in ("/http/{resource}", "/http/{resource}/{path:path}")]
+    routes += [Route(path, one) for path, one in sorted(resources.items()) if "{" in path]
     if services.settings.identity.scim.token is not None:
         routes.append(Route(f"{SCIM}{{path:path}}", ScimDoor(services)))
     app = Starlette(routes=routes, lifespan=lifespan)
@@ -239,12 +244,7 @@ def create_app(services: Services) -> ASGIApp:
     app.router.default = Pages(services, _pages(services))
     # Errors are answered at the edge, so the framework's own layers around the router are left out.
     app.middleware_stack = app.router
-    return Edge(app, services)
-
-
-def _busy_first(item: tuple[str, list[Endpoint]]) -> tuple[bool, bool]:
-    """Fixed paths before those with parts; the busiest first of all."""
-    return item[0] != "/v1/actions", "{" in item[0]
+    return Edge(app, fixed, services)
 
 
 def _pages(services: Services) -> ASGIApp | None:
