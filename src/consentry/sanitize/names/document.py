@@ -44,9 +44,7 @@ _REPEATED: Final = frozenset({"PERSON", "ORGANIZATION", "LOCATION"})
 _NAME_SHAPES: Final = (SHAPE_INITIAL, SHAPE_UPPER, SHAPE_MIXED, SHAPE_SINGLE)
 _NAMELIKE: Final = np.isin(np.arange(7), _NAME_SHAPES)
 _SOLID: Final = np.isin(np.arange(7), (SHAPE_INITIAL, SHAPE_UPPER, SHAPE_MIXED))
-_WEAK: Final = np.uint64(
-    sum(1 << features.LISTS.index(name) for name in ("common", "country", "nationality", "title", "organization"))
-)
+_WEAK: Final = ("common", "country", "nationality", "title", "organization")
 """Lists whose words are no names when they stand alone."""
 
 Known = dict[int, dict[tuple[int, ...], tuple[str, float]]]
@@ -74,14 +72,15 @@ class Vocabulary:
         self.closing = np.array(sorted(word_hash(char, model.tables) for char in "(_[={@\\"), np.uint64)
         self.opening = np.array(sorted(word_hash(char, model.tables) for char in "_.\\$@/#"), np.uint64)
         self.jargon = np.array(sorted(word_hash(word, model.tables) for word in _JARGON.split()), np.uint64)
+        self.weak = np.unique(np.concatenate([model.lists[name] for name in _WEAK]))
         self.model = model
 
 
-def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], code: Mask, words: Vocabulary) -> list[Named]:
+def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabulary) -> list[Named]:
     """The tagger's names put right: parts of one name joined, names after a title whole, lower-case ones where nobody
-    else is written so dropped, and words in program text (`code`, see `in_code`) too."""
+    else is written so dropped, and words in program text too."""
     joined: list[Named] = []
-    alone = code[[one.first for one in named]].tolist() if named else []
+    alone = in_code(tokens, np.array([one.first for one in named], np.intp), words).tolist()
     plain = [one for one, program in zip(named, alone, strict=True) if one.first < one.last or not program]
     for one in _cased(tokens, owner, plain):
         before = joined[-1] if joined else None
@@ -93,15 +92,16 @@ def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], code: Mask, word
     return _titled(tokens, owner, joined, words)
 
 
-def in_code(tokens: Tokens, words: Vocabulary) -> Mask:
-    """Tokens that are glued to marks of program text, paths and addresses, so that a name of one such word is none."""
-    glued = tokens.gap == 0
-    mask = features.contains(words.jargon, tokens.key)
-    mask[:-1] |= glued[1:] & features.contains(words.closing, tokens.key[1:])
-    before = np.flatnonzero(glued[1:] & features.contains(words.opening, tokens.key[:-1])) + 1
-    initial = tokens.shape[np.maximum(before - 2, 0)] == SHAPE_SINGLE
-    mask[before[~initial]] = True
-    return mask
+def in_code(tokens: Tokens, rows: Rows, words: Vocabulary) -> Mask:
+    """Which of the tokens `rows` are glued to marks of program text, paths and addresses, so that a name of one such
+    word is none."""
+    key, gap = tokens.key, tokens.gap
+    before, after = np.maximum(rows - 1, 0), np.minimum(rows + 1, len(tokens) - 1)
+    mask = features.contains(words.jargon, key[rows])
+    mask |= (after > rows) & (gap[after] == 0) & features.contains(words.closing, key[after])
+    opened = (before < rows) & (gap[rows] == 0) & features.contains(words.opening, key[before])
+    initial = tokens.shape[np.maximum(rows - 2, 0)] == SHAPE_SINGLE
+    return np.asarray(mask | (opened & ~initial))
 
 
 def _continues(tokens: Tokens, owner: Rows, before: Named, one: Named) -> bool:
@@ -130,7 +130,8 @@ def _cased(tokens: Tokens, owner: Rows, named: Sequence[Named]) -> list[Named]:
 
 def _titled(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabulary) -> list[Named]:
     """With the names that follow a title, whole: `Judge Ortiz`, `Ms S.`, `Dr. van der Berg`."""
-    titles = np.flatnonzero(features.contains(words.titles, tokens.key) & _NAMELIKE[tokens.shape]).tolist()
+    capital = np.flatnonzero(_NAMELIKE[tokens.shape])
+    titles = capital[features.contains(words.titles, tokens.key[capital])].tolist()
     if not titles:
         return list(named)
     at = {row: index for index, one in enumerate(named) for row in range(one.first, one.last + 1)}
@@ -249,8 +250,7 @@ def _solid(tokens: Tokens) -> Mask:
 
 def _telling(tokens: Tokens, rows: Rows, words: Vocabulary) -> frozenset[int]:
     """The rows whose word says enough alone: long enough, no common word, title, country or nationality."""
-    bits = features.membership(tokens.key[rows], dict(words.model.lists))
-    alone = (bits & _WEAK) == 0
+    alone = ~features.contains(words.weak, tokens.key[rows])
     long_enough = tokens.end[rows] - tokens.start[rows] >= 3
     return frozenset(rows[alone & long_enough].tolist())
 
@@ -270,18 +270,20 @@ def agreed(tokens: Tokens, owner: Rows, known: dict[int, Known], named: Sequence
     return out
 
 
-def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask, code: Mask) -> Iterator[Named]:
-    """Every uncovered place, capitalised, where a name known in the same document stands again.
-
-    `code` marks tokens of program text, as `in_code` does.
-    """
+def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask, words: Vocabulary) -> Iterator[Named]:
+    """Every uncovered place, capitalised, where a name known in the same document stands again."""
     if not known:
         return
     firsts = np.array(sorted(set().union(*known.values())), np.uint64)
-    places = np.flatnonzero(features.contains(firsts, tokens.key) & ~covered & _NAMELIKE[tokens.shape])
+    places = np.flatnonzero(~covered & _NAMELIKE[tokens.shape])
+    places = places[features.contains(firsts, tokens.key[places])]
     if not len(places):
         return
-    first_keys, owners, in_program = tokens.key[places].tolist(), owner[places].tolist(), code[places].tolist()
+    first_keys, owners, in_program = (
+        tokens.key[places].tolist(),
+        owner[places].tolist(),
+        in_code(tokens, places, words).tolist(),
+    )
     free = (~covered).tobytes()
     taken = -1
     for row, key, belongs, program in zip(places.tolist(), first_keys, owners, in_program, strict=True):

@@ -29,6 +29,9 @@ _SINGLE_THREADED: Final = 1 << 18
 """Multiplications up to which OpenBLAS keeps a product on the calling thread."""
 F32 = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
+_GATHERED: Final = 512
+"""Rows that are gathered at once, so that they stay in the processor's cache."""
+_REMEMBERED: Final = 1 << 15
 _DTYPES: Final = {"int8": np.int8, "uint8": np.uint8, "uint32": np.uint32, "uint64": np.uint64, "float32": np.float32}
 
 
@@ -37,6 +40,35 @@ class ModelUnusable(ConsentryError):
 
     code: ClassVar[str] = "model_unusable"
     status: ClassVar[int] = 503
+
+
+class Memory:
+    """Vectors of types that were met lately, each in the one place that its key says. Words repeat (Zipf), so most of
+    a text is found here. Safe to share between threads."""
+
+    def __init__(self, width: int) -> None:
+        self._keys = np.arange(1, _REMEMBERED + 1, dtype=np.uint64)  # of the next place each, so that none is met
+        self._vectors = np.zeros((_REMEMBERED, width), np.float32)
+        self._lock = threading.Lock()
+
+    def recall(self, keys: U64) -> tuple[F32, Rows]:
+        """Some vectors, and for each key the row of its own among them, or -1."""
+        slots = (keys & np.uint64(_REMEMBERED - 1)).astype(np.intp)
+        used = np.zeros(_REMEMBERED, bool)
+        with self._lock:
+            met = self._keys[slots] == keys
+            used[slots[met]] = True
+            vectors = self._vectors[used]
+        row = np.cumsum(used) - 1
+        return vectors, np.where(met, row[slots], -1)
+
+    def keep(self, keys: U64, vectors: F32) -> None:
+        """Puts each in its place, over what stood there."""
+        slots = (keys & np.uint64(_REMEMBERED - 1)).astype(np.intp)
+        slots, first = np.unique(slots, return_index=True)
+        with self._lock:
+            self._keys[slots] = keys[first]
+            self._vectors[slots] = vectors[first]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +96,25 @@ class Model:
     never: U64
     known: U64
     vectors: F32
+    memory: Memory
 
     def type_vectors(self, tokens: Tokens, chosen: Rows) -> tuple[F32, Rows]:
         """The vectors of the types among the chosen tokens, and for each chosen token the row of its type."""
         keys = features.type_keys(tokens.key[chosen], tokens.shape[chosen])
-        unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        found, kind = self.memory.recall(keys)
+        fresh = np.flatnonzero(kind < 0)
+        if not len(fresh):
+            return found, kind
+        unique, first, inverse = np.unique(keys[fresh], return_index=True, return_inverse=True)
+        kind[fresh] = len(found) + inverse
         vectors = np.empty((len(unique), self.table.shape[1]), np.float32)
         at = np.minimum(np.searchsorted(self.known, unique), max(len(self.known) - 1, 0))
         ready = self.known[at] == unique if len(self.known) else np.zeros(len(unique), bool)
         vectors[ready] = self.vectors[at[ready]]
         if not ready.all():
-            vectors[~ready] = self.compute(tokens, chosen[first[~ready]])
-        return vectors, inverse
+            vectors[~ready] = self.compute(tokens, chosen[fresh[first[~ready]]])
+        self.memory.keep(unique, vectors)
+        return np.concatenate((found, vectors)), kind
 
     def compute(self, tokens: Tokens, chosen: Rows) -> F32:
         """Vectors of types from their features."""
@@ -107,10 +146,17 @@ class Model:
         at[slots] = place
         seen = vectors[pairs // len(self.gaps)] + self.gaps[pairs % len(self.gaps)]
         hidden = np.repeat(self.window_bias[None], len(where), 0)
-        part = np.zeros((len(pairs) + 1, len(self.window_bias)), np.float32)
+        # The first row of each part belongs to padding. One buffer for all: new ones cost more than the sums.
+        blocks = _blocks(seen, self.window.size // (2 * features.WINDOW + 1), first=1)
+        part = np.empty((*blocks.shape[:2], len(self.window_bias)), np.float32)
+        rows = part.reshape(-1, len(self.window_bias))
+        taken = np.empty((_GATHERED, len(self.window_bias)), np.float32)
         for offset, weights in enumerate(self.window.reshape(-1, vectors.shape[1], len(self.window_bias))):
-            part[1:] = product(seen, weights)
-            hidden += part[at[where + (offset - features.WINDOW)]]
+            np.matmul(blocks, weights, out=part)
+            places = at[where + (offset - features.WINDOW)]
+            for start in range(0, len(places), _GATHERED):
+                some = places[start : start + _GATHERED]
+                hidden[start : start + _GATHERED] += rows.take(some, 0, out=taken[: len(some)], mode="clip")
         np.maximum(hidden, 0, out=hidden)
         return product(hidden, self.output) + self.output_bias
 
@@ -128,11 +174,16 @@ def product(left: F32, right: F32) -> F32:
     A pool of threads that waits for a busy core costs ten times what these products take. Blocks of one size also
     make a row's result independent of how many other rows there are.
     """
+    return np.asarray(np.matmul(_blocks(left, right.size), right).reshape(-1, right.shape[1])[: len(left)])
+
+
+def _blocks(left: F32, size: int, first: int = 0) -> F32:
+    """The rows in blocks to be multiplied with a matrix of `size` numbers, `first` rows of nought before them."""
     count, width = left.shape
-    block = max(1, _SINGLE_THREADED // right.size)
-    blocks = np.zeros((-(-count // block), block, width), np.float32)
-    blocks.reshape(-1, width)[:count] = left
-    return np.asarray(np.matmul(blocks, right).reshape(-1, right.shape[1])[:count])
+    block = max(1, _SINGLE_THREADED // size)
+    blocks = np.zeros((-(-(count + first) // block), block, width), np.float32)
+    blocks.reshape(-1, width)[first : first + count] = left
+    return blocks
 
 
 def read(path: Path, digest: str | None) -> Model:
@@ -165,7 +216,14 @@ def _parsed(raw: npt.NDArray[np.uint8]) -> Model:
     tables = Tables(arrays.pop("classes"), arrays.pop("folded"))
     bits = np.zeros(1 << 20, bool)
     bits[(arrays["likely"] >> np.uint64(44)).astype(np.intp)] = True
-    return Model(labels=tuple(header["meta"]["labels"]), tables=tables, lists=lists, likely_bits=bits, **arrays)
+    return Model(
+        labels=tuple(header["meta"]["labels"]),
+        tables=tables,
+        lists=lists,
+        likely_bits=bits,
+        memory=Memory(arrays["table"].shape[1]),
+        **arrays,
+    )
 
 
 def write(path: Path, labels: tuple[str, ...], arrays: Mapping[str, npt.NDArray[np.generic]]) -> str:

@@ -83,13 +83,13 @@ class NameDetector:
                 document.Named(span.first, span.last, span.label, span.score, "reads as a name in its context")
                 for span in decode.spans(piece, owner, self._model, self._bias)
             ]
-            code = document.in_code(piece, self._words)
-            named = document.mended(piece, owner, read, code, self._words)
+            named = document.mended(piece, owner, read, self._words)
             document.learn(known, piece, owner, named, self._words)
-            tagged.append((offset, replace(piece, prefix=_NOTHING), owner, named, code))
-        for offset, piece, owner, named, code in tagged:
+            tagged.append((offset, replace(piece, prefix=_NOTHING), owner, named))
+        for offset, piece, owner, named in tagged:
             agreed = document.agreed(piece, owner, known, named)
-            yield offset, piece, [*agreed, *document.again(piece, owner, known, document.covered(piece, agreed), code)]
+            covered = document.covered(piece, agreed)
+            yield offset, piece, [*agreed, *document.again(piece, owner, known, covered, self._words)]
 
 
 def _findings(offset: int, piece: tokens.Tokens, named: Sequence[document.Named]) -> list[Finding]:

@@ -103,8 +103,9 @@ def tokenize_codes(codes: Codes, tables: Tables) -> Tokens:
         classes, folded = tables.classes[codes], tables.folded[:256].astype(np.uint64)[codes]
     else:
         low = np.minimum(codes, 0xFFFF)
-        classes = tables.classes[low]
-        folded = np.where(codes < 0x10000, tables.folded[low], codes).astype(np.uint64)
+        classes, folded = tables.classes.take(low), tables.folded.take(low).astype(np.uint64)
+        high = np.flatnonzero(codes > 0xFFFF)
+        folded[high] = codes[high]
     folded += np.uint64(1)
     folded *= _powers()[0][: len(codes)]
     prefix = np.zeros(len(codes) + 1, np.uint64)
