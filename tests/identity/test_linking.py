@@ -11,12 +11,13 @@ import pytest
 from consentry.channels import linking
 from consentry.channels.linking import ChatUser
 from consentry.consent.errors import NotAllowed
+from consentry.identity import oidc_flows, server_keys
 from consentry.identity.directory import Directory
 from consentry.identity.errors import IdentityTaken, NotSignedIn
 from consentry.identity.linking import LinkRule
 from consentry.identity.model import SignedIn
 from consentry.identity.notices import UnknownNotice
-from consentry.identity.oidc import SignInRefused
+from consentry.identity.oidc import SignInRefused, new_flow
 from consentry.identity.oidc_claims import Asserted
 from consentry.identity.providers import Provider
 from consentry.identity.scim import Scim
@@ -302,3 +303,26 @@ async def test_notices_go_with_whoever_a_person_turns_out_to_be(house) -> None:
         await house.directory.dismiss(ada, notice.id)
     await house.directory.dismiss(into, notice.id)
     assert await house.directory.notices(into) == ()
+
+
+async def test_c2_a_sign_in_that_a_cookie_holds_ends_once(house) -> None:
+    """Also where the provider would take its code again, and ten callbacks come at once."""
+    flow, until_ms = new_flow("corp", "/"), house.store.clock_ms() + 60_000
+
+    async def finish():
+        return await house.directory.sign_in_with(account(), lambda tx: oidc_flows.end(tx, flow, until_ms))
+
+    done = await asyncio.gather(*(finish() for _ in range(10)), return_exceptions=True)
+    assert sum(isinstance(one, SignedIn) for one in done) == 1
+    assert sum(isinstance(one, SignInRefused) for one in done) == 9
+    with pytest.raises(SignInRefused):
+        await finish()
+    with pytest.raises(SignInRefused):
+        await house.store.write(lambda tx: oidc_flows.end(tx, new_flow("corp", "/"), tx.now_ms))
+
+
+async def test_replicas_share_a_key_whoever_made_it(house) -> None:
+    made = await asyncio.gather(*(house.store.write(lambda tx: server_keys.make(tx, "a")) for _ in range(4)))
+    assert len(set(made)) == 1
+    assert len(made[0]) == 32
+    assert await house.store.write(lambda tx: server_keys.make(tx, "b")) != made[0]

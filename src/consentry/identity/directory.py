@@ -164,11 +164,20 @@ class Directory:
 
         return SignedIn(await self._write(run), token)
 
-    async def sign_in_with(self, who: Asserted) -> SignedIn:
-        """A session for whom a provider has signed in. Raises `SignInRefused`."""
+    async def sign_in_with(self, who: Asserted, ends: Callable[[Tx], None] | None = None) -> SignedIn:
+        """A session for whom a provider has signed in; `ends` uses up what it was begun with, in the transaction.
+
+        Raises `SignInRefused`.
+        """
         token = mint(TokenKind.PERSON)
         hashed = digest(token)
-        return SignedIn(await self._write(lambda tx: linking.sign_in(tx, who, hashed, self._lifetimes)), token)
+
+        def run(tx: Tx) -> Session:
+            if ends is not None:
+                ends(tx)
+            return linking.sign_in(tx, who, hashed, self._lifetimes)
+
+        return SignedIn(await self._write(run), token)
 
     async def link_with(self, who: Asserted, session_id: str) -> Identity:
         """Link the account that a provider has signed in to the person of a session that is open."""

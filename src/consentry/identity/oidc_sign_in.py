@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from consentry.errors import NotFound
-from consentry.identity import oidc_flows
+from consentry.identity import oidc_flows, server_keys
 from consentry.identity.directory import Directory, own_token
 from consentry.identity.dpop import Presentation
 from consentry.identity.errors import InvalidExchange
 from consentry.identity.jwt import InvalidJwt, expiry_ms, read_unverified, text_claim
 from consentry.identity.model import Identity, SignedIn
-from consentry.identity.oidc import MAX_CODE, OidcClient, SignInRefused, new_flow
+from consentry.identity.oidc import MAX_CODE, Flow, OidcClient, SignInRefused, new_flow
 from consentry.identity.oidc_claims import asserted
 from consentry.identity.oidc_http import Http
+from consentry.identity.oidc_sealed import MARK, not_begun, seal, unseal
 from consentry.identity.providers import Provider
 from consentry.identity.workload import WorkloadRule, Workloads
 from consentry.identity.workload_exchange import PersonToken, Presented
 from consentry.store import Store
+
+SEALING = "sign-in flows"
+"""The name of the key that flows are sealed under."""
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 JWT_TOKEN = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105
@@ -78,6 +83,8 @@ class SignIn:
         self._origin = origin
         self._clients = {one.name: OidcClient(one, http, self._clock_s) for one in providers}
         self._workloads = Workloads(tuple(workloads), http, self._clock_s)
+        self._sealing: bytes | None = None
+        self._ending: set[str] = set()
 
     async def close(self) -> None:
         """Let go of the connections to providers."""
@@ -96,13 +103,32 @@ class SignIn:
         client = self._client(provider)
         flow = new_flow(provider, next_path, session)
         url = await client.authorization_url(flow, self.redirect_uri(provider))
+        if session is None:
+            return Departure(url, seal(await self._key(), flow, self._store.clock_ms() + oidc_flows.FLOW_MS))
         await self._store.write(lambda tx: oidc_flows.begin(tx, flow))
         return Departure(url, flow.browser)
 
     async def finish(self, provider: str, arrival: Arrival) -> Finished:
         """End what `begin` began. Raises `SignInRefused`, `ProviderUnavailable`, and where linking `IdentityTaken`."""
         client = self._client(provider)
-        flow = await self._store.write(lambda tx: oidc_flows.take(tx, provider, arrival.state, arrival.browser))
+        flow, until_ms = await self._flow(provider, arrival)
+        with self._alone(flow):
+            return await self._finish(client, provider, flow, until_ms, arrival)
+
+    @contextmanager
+    def _alone(self, flow: Flow) -> Iterator[None]:
+        """One callback of a flow at a time: a provider takes everything back where a code comes twice (RFC 6749)."""
+        if flow.state in self._ending:
+            raise not_begun()
+        self._ending.add(flow.state)
+        try:
+            yield
+        finally:
+            self._ending.discard(flow.state)
+
+    async def _finish(self, client: OidcClient, provider: str, flow: Flow, until_ms: int, arrival: Arrival) -> Finished:
+        if await self._store.read(lambda tx: oidc_flows.has_ended(tx, flow)):
+            raise not_begun()
         await client.check_issuer(arrival.issuer)
         if arrival.error is not None or not arrival.code or len(arrival.code) > MAX_CODE:
             raise SignInRefused("the provider did not sign you in: begin again, or ask who runs it")
@@ -111,7 +137,8 @@ class SignIn:
         if flow.session is not None:
             identity = await self._directory.link_with(who, flow.session)
             return Finished(flow.next_path, redeemed.id_token, linked=identity)
-        return Finished(flow.next_path, redeemed.id_token, await self._directory.sign_in_with(who))
+        signed_in = await self._directory.sign_in_with(who, lambda tx: oidc_flows.end(tx, flow, until_ms))
+        return Finished(flow.next_path, redeemed.id_token, signed_in)
 
     async def logout_url(self, provider: str, id_token: str | None) -> str | None:
         """Where to sign out at the provider too; `None` where that is not set up."""
@@ -152,6 +179,21 @@ class SignIn:
                 asserted(client.provider, claims)
                 return PersonToken(client.provider.issuer, text_claim(claims, "sub"), expiry_ms(claims))
         raise InvalidJwt("no provider's ID tokens of this issuer are exchanged: see `exchange_audiences`")
+
+    async def _flow(self, provider: str, arrival: Arrival) -> tuple[Flow, int]:
+        """The flow that this browser began, and until when it may end. Raises `SignInRefused`."""
+        state, browser = arrival.state, arrival.browser
+        if browser.startswith(MARK):
+            return unseal(await self._key(), provider, state, browser, self._store.clock_ms())
+        return await self._store.write(lambda tx: oidc_flows.take(tx, provider, state, browser)), 0
+
+    async def _key(self) -> bytes:
+        """The key that flows are sealed under: read once."""
+        key = self._sealing or await self._store.read(lambda tx: server_keys.find(tx, SEALING))
+        if key is None:
+            key = await self._store.write(lambda tx: server_keys.make(tx, SEALING))
+        self._sealing = key
+        return key
 
     def _client(self, provider: str) -> OidcClient:
         found = self._clients.get(provider)

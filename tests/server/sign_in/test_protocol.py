@@ -9,9 +9,11 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from sqlalchemy import func, select
 
 from consentry.server.settings import Settings
 from consentry.server.sign_in_cookies import flow_cookie, hint_cookie
+from consentry.store import tables
 
 
 async def test_an_invited_person_signs_in_at_their_provider(site) -> None:
@@ -206,7 +208,7 @@ async def test_the_cookie_of_a_flow_is_for_its_browser_alone(site) -> None:
     async with site(userinfo=True) as place:
         answer = await place.world.http.get("/sign-in/oidc/corp")
         cookie = answer.headers["set-cookie"]
-        assert re.fullmatch(r"consentry_flow=[\w-]{43}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax", cookie)
+        assert re.fullmatch(r"consentry_flow=s\.[\w-]{200,400}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax", cookie)
 
 
 def test_under_https_the_cookies_are_bound_to_the_host_and_secure() -> None:
@@ -220,3 +222,31 @@ def test_under_https_the_cookies_are_bound_to_the_host_and_secure() -> None:
 
 def _cookies(values: Mapping[str, str]) -> dict[str, str]:
     return {"cookie": "; ".join(f"{name}={value}" for name, value in values.items())}
+
+
+async def test_beginning_to_sign_in_writes_nothing(site) -> None:
+    """Anybody may press the button, as often as they like."""
+    async with site(userinfo=True) as place:
+        store, kept = place.world.services.gate.store, ("sign_in_flows", "used_proofs", "outbox", "tokens")
+
+        async def count() -> list[int]:
+            of = [select(func.count()).select_from(tables.metadata.tables[name]) for name in kept]
+            return await store.read(lambda tx: [tx.execute(one).scalar_one() for one in of])
+
+        before, size = await count(), await place.world.services.gate.ledger_size()
+        for _ in range(20):
+            await place.browser().begin()
+        assert await count() == before
+        assert await place.world.services.gate.ledger_size() == size
+        browser = place.browser()
+        assert (await browser.sign_in()).status_code == 200
+        assert (await count())[:2] == [0, 1]  # a sign-in that came to its end says so
+
+
+async def test_a_cookie_that_somebody_changed_signs_nobody_in(site, refused) -> None:
+    async with site(userinfo=True) as place:
+        browser = place.browser()
+        url = await browser.at_provider(await browser.begin())
+        (cookie,) = (one for one in browser.http.cookies.jar if one.name == "consentry_flow")
+        cookie.value = cookie.value[:40] + ("A" if cookie.value[40] != "A" else "B") + cookie.value[41:]
+        refused(await browser.back(url), browser, "was not begun in this browser")
