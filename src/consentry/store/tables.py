@@ -174,7 +174,7 @@ used_proofs = Table(
     Column("expires_at", BigInteger, nullable=False),
     Index("proofs_by_expiry", "expires_at"),
 )
-"""DPoP proofs that were seen, until they are too old to be shown again."""
+"""DPoP proofs and sign-ins that were taken, until they are too old to be shown again."""
 
 passkeys = Table(
     "passkeys",
