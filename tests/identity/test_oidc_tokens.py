@@ -240,6 +240,45 @@ def test_metadata_that_lead_into_the_clear_are_refused(name, url) -> None:
         parse_metadata(json.dumps(value).encode(), ISSUER)
 
 
+INSIDE = [
+    "http://localhost/x", "http://127.0.0.1:8080/x", "https://localhost/x", "https://keys.localhost./x", "https://127.0.0.1/x",
+    "https://10.0.0.8/x", "https://192.168.1.1/x", "https://169.254.169.254/x", "https://100.64.0.1/x", "https://[::1]/x",
+    "https://[fd00::1]/x", "https://[::ffff:10.0.0.8]/x", "https://127.1/x", "https://2130706433/x", "https://0x7f000001/x",
+    "https://0.0.0.0/x", "https://LOCALHOST/x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["jwks_uri", "token_endpoint", "userinfo_endpoint", "authorization_endpoint", "end_session_endpoint"]
+)
+@pytest.mark.parametrize("url", INSIDE)
+def test_metadata_of_a_public_issuer_do_not_lead_inside(name, url) -> None:
+    value = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys", name: url}
+    with pytest.raises(UnsafeAddress):
+        parse_metadata(json.dumps(value).encode(), ISSUER)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "url"),
+    [
+        ("http://127.0.0.1:99", "http://127.0.0.1:99/keys"),
+        ("http://localhost:99", "http://127.0.0.1:99/keys"),
+        ("https://10.0.0.8", "https://10.0.0.9/keys"),
+        ("https://id.example.org", "https://93.184.215.14/keys"),
+        ("https://id.example.org", "https://keys.example.net/keys"),
+        ("https://id.example.org", "https://10.example.net/keys"),
+    ],
+)
+def test_an_issuer_may_lead_where_it_is_itself(issuer, url) -> None:
+    assert parse_metadata(json.dumps({"issuer": issuer, "jwks_uri": url}).encode(), issuer).jwks_uri == url
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.8/keys", "http://127.0.0.1/keys"])
+def test_an_issuer_inside_by_https_leads_nobody_into_the_clear(url) -> None:
+    with pytest.raises(UnsafeAddress):
+        parse_metadata(json.dumps({"issuer": "https://10.0.0.8", "jwks_uri": url}).encode(), "https://10.0.0.8")
+
+
 def test_the_loopback_may_be_in_the_clear() -> None:
     for url in ("http://127.0.0.1:99/x", "http://[::1]/x", "http://localhost/"):
         assert require_safe(url) == url

@@ -51,6 +51,33 @@ def require_safe(url: str) -> str:
     return url
 
 
+def require_beside(url: str, issuer: str) -> str:
+    """An address that an issuer names, where it is no less public than the issuer's own. Raises `UnsafeAddress`.
+
+    Metadata of a public issuer must not make us speak in the clear, or to a machine of our own network. Names are not
+    resolved: issuers inside a network are reached by names, too.
+    """
+    require_safe(url)
+    named, own = urlsplit(url), urlsplit(issuer)
+    if (named.scheme != "https" and own.scheme == "https") or (_inside(named.hostname) and not _inside(own.hostname)):
+        raise UnsafeAddress("an issuer's metadata name an address that is less public than the issuer: ask who runs it")
+    return url
+
+
+def _inside(host: str | None) -> bool:
+    """Whether a host is this machine, or a number that is not of the public internet, however it is spelled."""
+    name = (host or "").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        last = name.rpartition(".")[2]
+        return last.isdecimal() or last.startswith("0x")  # `127.1`, `0x7f000001`: numbers to whoever connects
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return not (mapped or address).is_global
+
+
 def _loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -12,7 +12,7 @@ from consentry.actions.json import parse_object
 from consentry.errors import ConsentryError
 from consentry.identity.jwt import ALGORITHMS, Claims, InvalidJwt, Key, read_header, verify
 from consentry.identity.jwt_keys import KeyCache, ProviderUnavailable, parse_keys
-from consentry.identity.oidc_http import Http, require_safe
+from consentry.identity.oidc_http import Http, require_beside
 from consentry.policy.emails import email_text
 
 SKEW_S = 60.0
@@ -76,14 +76,17 @@ class Metadata:
 
 
 def parse_metadata(data: bytes, issuer: str) -> Metadata:
-    """Read a discovery document. Raises `ProviderUnavailable` where it is not that of `issuer`, exactly (mix-up)."""
+    """Read a discovery document. Raises `ProviderUnavailable` where it is not that of `issuer`, exactly (mix-up).
+
+    Raises `UnsafeAddress` where it leads to a place that is less public than the issuer.
+    """
     try:
         value = parse_object(data, what="metadata")
     except ConsentryError:
         raise ProviderUnavailable("an issuer's metadata are no JSON object") from None
     if value.get("issuer") != issuer:
         raise ProviderUnavailable("an issuer's metadata name another issuer: write it exactly as they do")
-    jwks = _address(value, "jwks_uri")
+    jwks = _address(value, "jwks_uri", issuer)
     if jwks is None:
         raise ProviderUnavailable("an issuer's metadata do not say where its keys are")
     methods = value.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
@@ -92,19 +95,19 @@ def parse_metadata(data: bytes, issuer: str) -> Metadata:
     return Metadata(
         issuer=issuer,
         jwks_uri=jwks,
-        authorization_endpoint=_address(value, "authorization_endpoint"),
-        token_endpoint=_address(value, "token_endpoint"),
-        userinfo_endpoint=_address(value, "userinfo_endpoint"),
-        end_session_endpoint=_address(value, "end_session_endpoint"),
+        authorization_endpoint=_address(value, "authorization_endpoint", issuer),
+        token_endpoint=_address(value, "token_endpoint", issuer),
+        userinfo_endpoint=_address(value, "userinfo_endpoint", issuer),
+        end_session_endpoint=_address(value, "end_session_endpoint", issuer),
         says_issuer=value.get("authorization_response_iss_parameter_supported") is True,
         basic=not isinstance(methods, list) or "client_secret_basic" in methods,
         algorithms=algorithms & ALGORITHMS,
     )
 
 
-def _address(value: Claims, name: str) -> str | None:
+def _address(value: Claims, name: str, issuer: str) -> str | None:
     found = value.get(name)
-    return require_safe(found) if isinstance(found, str) else None
+    return require_beside(found, issuer) if isinstance(found, str) else None
 
 
 class Issuer:

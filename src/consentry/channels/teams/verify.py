@@ -17,7 +17,7 @@ from consentry.errors import ConsentryError
 from consentry.identity import jwt
 from consentry.identity.jwt import InvalidJwt
 from consentry.identity.jwt_keys import KeyCache, ProviderUnavailable, parse_keys
-from consentry.identity.oidc_http import Http, UnsafeAddress, require_safe
+from consentry.identity.oidc_http import Http, UnsafeAddress, require_beside
 
 ISSUER = "https://api.botframework.com"
 CHANNEL = "msteams"
@@ -73,9 +73,9 @@ class Verifier:
             metadata = await self._get(self._openid_url)
             if metadata.get("issuer") != ISSUER:
                 raise ProviderUnavailable("the Bot Framework's metadata name another issuer")
-            keys = (await self._get(require_safe(str(metadata.get("jwks_uri"))))).get("keys")
+            keys = (await self._get(require_beside(str(metadata.get("jwks_uri")), self._openid_url))).get("keys")
         except UnsafeAddress:
-            raise ProviderUnavailable("the Bot Framework's keys would be read in the clear") from None
+            raise ProviderUnavailable("the Bot Framework's keys would be read in the clear, or from inside") from None
         found = [one for one in keys if isinstance(one, dict)] if isinstance(keys, list) else []
         return orjson.dumps({"keys": [one for one in found if _endorsed(one)]})
 
