@@ -190,10 +190,11 @@ async def test_a_policy_is_changed_while_claims_and_submissions_never_stop(world
         await asyncio.gather(*running)
 
 
-async def test_revocation_against_claims_has_one_winner(world, replicas):
+@pytest.mark.parametrize("operation", ["dataset.export", "dataset.read"])  # by a vote, and by policy alone
+async def test_revocation_against_claims_has_one_winner(world, replicas, operation):
     for rows in range(5):
-        decision = await world.approved(rows=rows)
-        steps = [("claim", decision.action_id), ("revoke", decision.grant_id, "per_ada")]
+        decision = await (world.approved if operation == "dataset.export" else world.submit)(operation, rows=rows)
+        steps = [("claim", decision.action_id), ("revoke", decision.grant_id, "per_eve")]
         one, two = await asyncio.gather(replicas[0].do(*steps), replicas[1].do(*reversed(steps)))
         claimed = [answer for answer in (one[0], two[1]) if answer.startswith("clm_")]
         grant = await world.gate.grant(decision.grant_id)
