@@ -28,6 +28,9 @@ Rows = npt.NDArray[np.intp]
 _CAPITAL: Final = np.isin(np.arange(7), (SHAPE_INITIAL, SHAPE_UPPER, SHAPE_MIXED, SHAPE_SINGLE))
 
 
+_made = tuple.__new__
+
+
 class Span(NamedTuple):
     """Tokens `first…last` (inclusive) as one name, and how sure it is that they are no plain words."""
 
@@ -151,22 +154,31 @@ def spans(tokens: Tokens, owner: Rows, model: Model, bias: float) -> list[Span]:
     chosen = np.exp(emissions[inside] - emissions[inside].max(1, keepdims=True))
     sure = 1.0 - chosen[:, 0] / chosen.sum(1)
     rows = where[inside] - features.WINDOW * (owner[np.searchsorted(slots, where[inside])] + 1)
-    names = list(map(model.labels.__getitem__, path[inside].tolist()))
     follows = np.diff(rows, prepend=-2) == 1
     follows[1:] &= owner[rows[1:]] == owner[rows[:-1]]
-    return _grouped(rows.tolist(), names, sure.tolist(), follows.tolist())
+    return _grouped(rows, path[inside], sure.astype(np.float64), follows, model.labels)
 
 
-def _grouped(rows: list[int], labels: list[str], sure: list[float], follows: list[bool]) -> list[Span]:
-    out: list[Span] = []
-    first, kind, total = -1, "", 0.0
-    last = -1
-    for row, label, certainty, next_to in zip(rows, labels, sure, follows, strict=True):
-        if next_to and label[0] == "I" and label[2:] == kind:
-            last, total = row, total + certainty
-            continue
-        if first >= 0:
-            out.append(Span(first, last, kind, total / (last - first + 1)))
-        first, last, kind, total = row, row, label[2:], certainty
-    out.append(Span(first, last, kind, total / (last - first + 1)))
-    return out
+def _grouped(
+    rows: Rows, path: npt.NDArray[np.int64], sure: npt.NDArray[np.float64], follows: Mask, labels: tuple[str, ...]
+) -> list[Span]:
+    """Tokens that are no plain words as names: an `I` label goes on with the name right before it of the same kind."""
+    inner = np.array([label[0] == "I" for label in labels])[path]
+    kinds = [label[2:] for label in labels]
+    kind = np.array([kinds.index(one) for one in kinds])[path]
+    goes_on = follows & inner
+    goes_on[1:] &= kind[1:] == kind[:-1]
+    goes_on[0] = False
+    starts = np.flatnonzero(~goes_on)
+    lengths = np.diff(np.append(starts, len(rows)))
+    means = np.add.reduceat(sure, starts) / lengths
+    return [
+        _made(Span, (first, last, kinds[one], mean))
+        for first, last, one, mean in zip(
+            rows[starts].tolist(),
+            rows[starts + lengths - 1].tolist(),
+            kind[starts].tolist(),
+            means.tolist(),
+            strict=True,
+        )
+    ]

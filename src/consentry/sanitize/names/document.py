@@ -47,6 +47,8 @@ _SOLID: Final = np.isin(np.arange(7), (SHAPE_INITIAL, SHAPE_UPPER, SHAPE_MIXED))
 _WEAK: Final = ("common", "country", "nationality", "title", "organization")
 """Lists whose words are no names when they stand alone."""
 
+_made = tuple.__new__
+
 Known = dict[int, dict[tuple[int, ...], tuple[str, float]]]
 """Names by the hash of their first word, then by the hashes of all their tokens: label and belief."""
 
@@ -209,23 +211,23 @@ def learn(known: dict[int, Known], tokens: Tokens, owner: Rows, named: Sequence[
     if not sure:
         return
     sure.sort(key=lambda one: one.label != "PERSON" or one.first == one.last)  # whole persons have the first word
-    places = np.flatnonzero(covered(tokens, sure))
-    keys = dict(zip(places.tolist(), tokens.key[places].tolist(), strict=True))
-    solid = frozenset(places[_solid(tokens)[places]].tolist())
-    telling = _telling(tokens, places, words)
-    owners = owner[[one.first for one in sure]].tolist()
-    for one, belongs in zip(sure, owners, strict=True):
-        rows = [row for row in range(one.first, one.last + 1) if row in solid]
-        if not rows:
-            continue
-        mine = known.setdefault(belongs, {})
-        several = len(rows) > 1
-        if several or (one.score >= SURE_ALONE and rows[0] in telling):
-            _learn(mine, tuple(map(keys.__getitem__, range(one.first, one.last + 1))), one.label, one.score)
-        if one.label == "PERSON" and several:
-            for row in (rows[-1], rows[0]):
-                if row in telling:
-                    _learn(mine, (keys[row],), "PERSON", one.score)
+    firsts = np.array([one.first for one in sure])
+    lengths = np.array([one.last for one in sure]) - firsts + 1
+    past = np.cumsum(lengths)
+    rows = np.arange(past[-1]) + np.repeat(firsts - past + lengths, lengths)
+    keys, solid = tokens.key[rows].tolist(), _solid(tokens, rows).tolist()
+    telling = _telling(tokens, rows, words).tolist()
+    start = 0
+    for one, stop, belongs in zip(sure, past.tolist(), owner[firsts].tolist(), strict=True):
+        at = [row for row in range(start, stop) if solid[row]]
+        if len(at) > 1 or (at and one.score >= SURE_ALONE and telling[at[0]]):
+            mine = known.setdefault(belongs, {})
+            _learn(mine, tuple(keys[start:stop]), one.label, one.score)
+            if one.label == "PERSON" and len(at) > 1:
+                for row in (at[-1], at[0]):
+                    if telling[row]:
+                        _learn(mine, (keys[row],), "PERSON", one.score)
+        start = stop
 
 
 def _learn(known: Known, keys: tuple[int, ...], label: str, score: float) -> None:
@@ -243,16 +245,15 @@ def covered(tokens: Tokens, named: Sequence[Named]) -> Mask:
     return np.cumsum(steps[:-1]) > 0
 
 
-def _solid(tokens: Tokens) -> Mask:
+def _solid(tokens: Tokens, rows: Rows) -> Mask:
     """Capitalised words of two letters or more."""
-    return np.asarray(_SOLID[tokens.shape] & (tokens.end - tokens.start >= 2))
+    return np.asarray(_SOLID[tokens.shape[rows]] & (tokens.end[rows] - tokens.start[rows] >= 2))
 
 
-def _telling(tokens: Tokens, rows: Rows, words: Vocabulary) -> frozenset[int]:
-    """The rows whose word says enough alone: long enough, no common word, title, country or nationality."""
+def _telling(tokens: Tokens, rows: Rows, words: Vocabulary) -> Mask:
+    """Words that say enough alone: long enough, no common word, title, country or nationality."""
     alone = ~features.contains(words.weak, tokens.key[rows])
-    long_enough = tokens.end[rows] - tokens.start[rows] >= 3
-    return frozenset(rows[alone & long_enough].tolist())
+    return np.asarray(alone & (tokens.end[rows] - tokens.start[rows] >= 3))
 
 
 def agreed(tokens: Tokens, owner: Rows, known: dict[int, Known], named: Sequence[Named]) -> list[Named]:
@@ -300,6 +301,6 @@ def again(tokens: Tokens, owner: Rows, known: dict[int, Known], covered: Mask, w
             if last == row and program:
                 continue
             label, score = names[name]
-            yield Named(row, last, label, round(score * 0.95, 3), "is a name found elsewhere in the text")
+            yield _made(Named, (row, last, label, round(score * 0.95, 3), "is a name found elsewhere in the text"))
             taken = last
             break

@@ -80,7 +80,7 @@ class NameDetector:
         known: dict[int, document.Known] = {}
         for offset, piece, owner in pieces:
             read = [
-                document.Named(span.first, span.last, span.label, span.score, "reads as a name in its context")
+                _made(document.Named, (*span, "reads as a name in its context"))
                 for span in decode.spans(piece, owner, self._model, self._bias)
             ]
             named = document.mended(piece, owner, read, self._words)
