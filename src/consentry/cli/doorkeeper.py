@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import orjson
 
 from consentry.actions import Action, Json, JsonObject, Operand
 from consentry.consent import errors
-from consentry.consent.model import ActionState, Claim, Decision, OutcomeStatus
+from consentry.consent.model import ActionState, Claim, Decision
+from consentry.consent.settling import Settlement
 from consentry.consent.states import ClaimState
 from consentry.errors import ConsentryError
 from consentry.policy.model import Facts, Obligations, Reason, Verdict
@@ -75,8 +76,17 @@ class ApiKeeper:
         found = await self._send("POST", f"/v1/actions/{action_id}/claim", {"operands": _operands(operands)})
         return Claim(str(found["claim_id"]), action_id, str(found["grant_id"]), ClaimState.CLAIMED, 0, 0)
 
-    async def settle(self, claim_id: str, caller: Caller, status: OutcomeStatus, summary: str | None) -> None:
-        await self._send("POST", f"/v1/claims/{claim_id}/outcome", {"status": status.value, "summary": summary})
+    async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
+        """The API takes outcomes one by one."""
+        return [await self._settle(one) for one in outcomes]
+
+    async def _settle(self, one: Settlement) -> ConsentryError | None:
+        body: dict[str, Json] = {"status": one.status.value, "summary": one.summary}
+        try:
+            await self._send("POST", f"/v1/claims/{one.claim_id}/outcome", body)
+        except ConsentryError as error:
+            return error
+        return None
 
     async def withdraw(self, request_id: str, caller: Caller) -> None:
         await self._send("POST", f"/v1/requests/{request_id}/withdraw", {})

@@ -67,10 +67,10 @@ async def test_e9_a_mask_that_fails_is_logged_without_what_it_read(start, allow,
 @BOTH
 async def test_outcomes_that_cannot_be_written_are_logged_without_their_text(start, allow, logged, monkeypatch, main):
     async with start(policy=allow()) as gateway:
-        monkeypatch.setattr("consentry.doors.http.keeper.GateKeeper.settle", quoting_later)
+        monkeypatch.setattr("consentry.consent.gate.Gate.settle_all", quoting_later)
         with logged() as text:
             assert (await gateway.fetch("GET", "/customers", main=main))[0] == 200
-            while "outcomes_not_recorded" not in text():
+            while "outcome_not_recorded" not in text():
                 await asyncio.sleep(0.01)
     assert EMAIL not in text()
     assert "'error': 'ValueError'" in text()

@@ -27,11 +27,11 @@ from consentry.doors.http.keeper import Caller, Keeper
 from consentry.doors.http.lens import Look
 from consentry.doors.http.listener import ListenerExchange
 from consentry.doors.http.masking import filter_for
-from consentry.doors.http.outcomes import Outcomes
 from consentry.doors.http.profiles import llm, llm_answers, okta
 from consentry.doors.http.profiles.llm import Prompt
 from consentry.doors.http.routing import Route
 from consentry.doors.http.wire import Head, Headers
+from consentry.doors.outcomes import Outcomes
 from consentry.errors import ConsentryError, traced
 from consentry.policy.model import Facts
 
@@ -78,7 +78,7 @@ class Door:
         self._tools = tools
         self._folder = folder
         self._stopping = stopping or asyncio.Event()
-        self._outcomes = Outcomes(keeper)
+        self._outcomes = Outcomes(keeper.settle, log)
 
     async def close(self) -> None:
         await self._outcomes.close()
@@ -251,7 +251,7 @@ class Door:
             if answer is not None:
                 answer.close()
             if status is not None:
-                self._outcomes.tell(claim, visit.caller, status, summary)
+                self._outcomes.tell(claim, visit.caller.actor, status, summary)
 
     async def _websocket(self, visit: Visit, decision: Decision, claim: Claim) -> None:
         status, summary = OutcomeStatus.FAILED, "upgraded, the connection broke"
@@ -267,7 +267,7 @@ class Door:
             status, summary = OutcomeStatus.FAILED, f"not upgraded: {error.code}"
             await self._refuse(visit, error, decision)
         finally:
-            self._outcomes.tell(claim, visit.caller, status, summary)
+            self._outcomes.tell(claim, visit.caller.actor, status, summary)
 
     async def _prepared(self, visit: Visit, decision: Decision) -> tuple[Body | Counted | None, Masks]:
         """What is sent, and what masks the answer. Prompts are masked before they leave (threat E9: or nothing is)."""
@@ -300,7 +300,7 @@ class Door:
         revealed = await self._keeper.submit(visit.caller, action, facts)
         if revealed.claim is None:
             return False
-        self._outcomes.tell(revealed.claim, visit.caller, OutcomeStatus.SUCCEEDED, "placeholders taken back")
+        self._outcomes.tell(revealed.claim, visit.caller.actor, OutcomeStatus.SUCCEEDED, "placeholders taken back")
         return True
 
     async def _send(self, visit: Visit, decision: Decision, body: Body | Counted | None) -> Answer:
@@ -382,7 +382,7 @@ class Door:
             if claim is None:
                 names = ", ".join(sorted({one.name for one in calls}))[:200]
                 raise Denied(f"the model asked for tools that policy does not let through: `{names}`")
-            self._outcomes.tell(claim, visit.caller, OutcomeStatus.SUCCEEDED, "tool calls given to the caller")
+            self._outcomes.tell(claim, visit.caller.actor, OutcomeStatus.SUCCEEDED, "tool calls given to the caller")
 
         return ask
 

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from consentry.actions import Action, Actor
 from consentry.consent.gate import Gate
-from consentry.consent.model import Claim, Decision, OutcomeStatus, Submission
+from consentry.consent.model import Claim, Decision, Submission
 from consentry.consent.settling import Settlement
+from consentry.errors import ConsentryError
 from consentry.policy.model import Facts, Resource, Verdict
 
 DOOR = "http"
@@ -42,8 +43,8 @@ class Keeper(Protocol):
     async def claim(self, action_id: str, caller: Caller) -> Claim:
         """Use the grant, once. Raises `NotSignedIn` where the session that asked has ended meanwhile."""
 
-    async def settle(self, outcomes: Sequence[Settlement]) -> None:
-        """Say what really happened, of many at once."""
+    async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
+        """See `doors.outcomes.Settle`."""
 
     async def would_allow(self, action: Action, facts: Facts) -> bool:
         """Whether policy would allow this action outright. Nothing is recorded."""
@@ -88,8 +89,8 @@ class GateKeeper:
             await self._check(caller.session)
         return await self._gate.claim(action_id, caller.actor)
 
-    async def settle(self, outcomes: Sequence[Settlement]) -> None:
-        await self._gate.settle_all(outcomes)
+    async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
+        return await self._gate.settle_all(outcomes)
 
     async def would_allow(self, action: Action, facts: Facts) -> bool:
         judgement = (await self._gate.current_policies()).judge(
@@ -106,7 +107,3 @@ class GateKeeper:
 
     def status_url(self, decision: Decision) -> str:
         return f"{self._origin}/v1/actions/{decision.action_id}"
-
-
-def failed(claim: Claim, caller: Caller, summary: str) -> Settlement:
-    return Settlement(claim.id, caller.actor, OutcomeStatus.FAILED, summary)

@@ -31,7 +31,6 @@ from consentry.doors.mcp.lens import Types
 from consentry.doors.mcp.links import Links
 from consentry.doors.mcp.listening import listen
 from consentry.doors.mcp.masking import Clean
-from consentry.doors.mcp.outcomes import Outcomes
 from consentry.doors.mcp.performing import Performer
 from consentry.doors.mcp.reply import Reply, send_empty, send_json
 from consentry.doors.mcp.runs import Runs
@@ -55,6 +54,7 @@ from consentry.doors.mcp.wire import (
     encode,
     read,
 )
+from consentry.doors.outcomes import Outcomes
 from consentry.errors import traced
 
 log = logging.getLogger("consentry.mcp")
@@ -84,7 +84,7 @@ class Door:
         self._stopping = stopping or asyncio.Event()
         self.links = Links()
         self.runs = Runs()
-        self.outcomes = Outcomes(keeper)
+        self.outcomes = Outcomes(keeper.settle, log)
         performer = Performer(keeper, self.runs, self.outcomes, types=tools.types, cleaner=tools.cleaner)
         seals = Seals(Sealer(key), keeper)
         calls = Calls(keeper, seals, performer, self.runs, types=tools.types, stopping=self._stopping)

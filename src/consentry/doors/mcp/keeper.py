@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from consentry.actions import Action, Operand
 from consentry.consent.gate import Gate
-from consentry.consent.model import Claim, Decision, OutcomeStatus, Submission
+from consentry.consent.model import Claim, Decision, Submission
+from consentry.consent.settling import Settlement
 from consentry.doors.mcp.client import Caller
+from consentry.errors import ConsentryError
 from consentry.policy.model import Facts, Resource, Verdict
 
 DOOR = "mcp"
@@ -35,8 +37,8 @@ class Keeper(Protocol):
     async def claim(self, action_id: str, caller: Caller, operands: tuple[Operand, ...]) -> Claim:
         """Use the grant, once; `operands` are hashed anew."""
 
-    async def settle(self, claim_id: str, caller: Caller, status: OutcomeStatus, summary: str | None) -> None:
-        """Say what really happened."""
+    async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
+        """See `doors.outcomes.Settle`."""
 
     async def withdraw(self, request_id: str, caller: Caller) -> None:
         """Take a request back."""
@@ -77,8 +79,8 @@ class GateKeeper:
             await self._check(caller.session)
         return await self._gate.claim(action_id, caller.actor, operands=operands)
 
-    async def settle(self, claim_id: str, caller: Caller, status: OutcomeStatus, summary: str | None) -> None:
-        await self._gate.settle(claim_id, caller.actor, status, summary)
+    async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
+        return await self._gate.settle_all(outcomes)
 
     async def withdraw(self, request_id: str, caller: Caller) -> None:
         await self._gate.withdraw(request_id, caller.actor, "withdrawn by the caller at the door")

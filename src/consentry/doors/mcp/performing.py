@@ -17,9 +17,9 @@ from consentry.doors.mcp.client import Channel
 from consentry.doors.mcp.errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, UPSTREAM_FAILED, RpcError
 from consentry.doors.mcp.keeper import Keeper
 from consentry.doors.mcp.masking import Clean, Unreadable, mask
-from consentry.doors.mcp.outcomes import Outcomes
 from consentry.doors.mcp.runs import Run, Runs
 from consentry.doors.mcp.visit import Visit
+from consentry.doors.outcomes import Outcomes
 from consentry.errors import traced
 
 log = logging.getLogger("consentry.mcp")
@@ -118,7 +118,7 @@ class Performer:
             raise RpcError(INTERNAL_ERROR, "the call failed inside the door; see the log") from None
         finally:
             if status is not None:
-                self._outcomes.settle(visit.caller, claim, status, summary)
+                self._outcomes.tell(claim, visit.caller.actor, status, summary)
 
     async def _rounds(self, visit: Visit, effect: Effect, channel: Channel) -> JsonObject:
         """The call; for a client of an earlier revision also the rounds in which the server asks for more."""
@@ -169,7 +169,8 @@ class Performer:
 
     def settle(self, visit: Visit, claim: Claim, *, failed: bool) -> None:
         """The outcome of a question to the client's model."""
-        self._outcomes.settle(visit.caller, claim, OutcomeStatus.FAILED if failed else OutcomeStatus.SUCCEEDED, None)
+        status = OutcomeStatus.FAILED if failed else OutcomeStatus.SUCCEEDED
+        self._outcomes.tell(claim, visit.caller.actor, status, None)
 
 
 class Governed:

@@ -5,32 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 
+from consentry.actions import Actor
 from consentry.consent.model import Claim, OutcomeStatus
 from consentry.consent.settling import Settlement
-from consentry.doors.http.keeper import Caller, Keeper
 from consentry.errors import ConsentryError, coded, traced
 
 SOON_S = 0.1
 MOST = 256
-log = logging.getLogger("consentry.http")
+Settle = Callable[[Sequence[Settlement]], Awaitable[Sequence[ConsentryError | None]]]
+"""Says of many claims what really happened; for each, why that could not be written, or `None`."""
 
 
 class Outcomes:
     """What became of claims. One that nobody knows is not told: it becomes `unknown` when its lease ends."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    def __init__(self, settle: Settle, log: logging.Logger) -> None:
+        self._settle = settle
+        self._log = log
         self._waiting: list[Settlement] = []
         self._writing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
-    def tell(self, claim: Claim, caller: Caller, status: OutcomeStatus, summary: str) -> None:
-        self._waiting.append(Settlement(claim.id, caller.actor, status, summary))
+    def tell(self, claim: Claim, actor: Actor, status: OutcomeStatus, summary: str | None) -> None:
+        """Report the outcome, soon."""
+        self._waiting.append(Settlement(claim.id, actor, status, summary))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_soon())
 
     async def close(self) -> None:
+        """Write what is still to be written."""
         self._closing.set()
         if self._writing is not None:
             await self._writing
@@ -42,8 +47,10 @@ class Outcomes:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             try:
-                await self._keeper.settle(batch)
+                for problem in await self._settle(batch):
+                    if problem is not None:
+                        self._log.error("outcome_not_recorded", extra=coded(problem.code))
             except ConsentryError as error:
-                log.error("outcomes_not_recorded", extra=coded(error.code))
+                self._log.error("outcome_not_recorded", extra=coded(error.code))
             except Exception as error:
-                log.error("outcomes_not_recorded", extra=traced(error))
+                self._log.error("outcome_not_recorded", extra=traced(error))
