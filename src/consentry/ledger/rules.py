@@ -87,9 +87,12 @@ class Rules:
         reader = self._readers.get(entry.type)
         if reader is None:
             return ()
-        self._index, self._found = index, []
+        self._index = index
         reader(entry.fields)
-        return self._found
+        if not self._found:
+            return ()
+        found, self._found = self._found, []
+        return found
 
     def _broken(self, code: str, message: str) -> None:
         self._found.append(Finding(Outcome.TAMPERED, code, f"entry {self._index}", message))

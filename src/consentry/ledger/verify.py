@@ -219,22 +219,22 @@ class _EntryChecker:
 
     def visit(self, first: int, entries: Sequence[bytes]) -> None:
         """Take entries that stand side by side, from index `first`."""
-        read, disclosed, whole_log = self.rules.read, self.disclosed, self.rules.whole_log
+        read, disclosed, whole_log, decode = self.rules.read, self.disclosed, self.rules.whole_log, decode_entry
         for index, data in enumerate(entries, first):
             if self.active is False:
                 return
             try:
-                entry = decode_entry(data)
+                entry = decode(data)
             except EntryInvalid as error:
                 self._refuse(index, error)
                 continue
-            self.active = True
-            found = read(index, entry)
-            if found and len(self.findings) < MAX_FINDINGS:
+            if not self.active:
+                self.active = True
+            if (found := read(index, entry)) and len(self.findings) < MAX_FINDINGS:
                 self.findings += found
-            if entry.type == "ledger.key_rotated":
+            if entry[0] == "ledger.key_rotated":
                 self.rotations.append((index, entry.text("old_key"), entry.text("new_key")))
-            if index in disclosed:
+            if disclosed and index in disclosed:
                 disclosed[index].append(entry)
             if not whole_log and (action := entry.text("action")):
                 self.actions.add(action)
