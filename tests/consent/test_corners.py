@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 
 from consentry.consent import sweeping
 from consentry.consent.errors import AlreadyVoted, Expired, NotGranted, Void
+from consentry.consent.model import RequestQuery
 from consentry.consent.states import GrantState
 from consentry.errors import InvalidInput
 from consentry.store import tables
@@ -91,3 +92,15 @@ async def test_a_refusal_keeps_nothing_of_the_one_before(world):
             await world.claim(decision)
         depths.append(len(caught.traceback))
     assert depths[0] == depths[-1]
+
+
+async def test_pages_of_requests_hold_each_of_them_once(world):
+    """Also where newer ones are decided and older ones wait."""
+    decisions = [await world.submit(rows=number) for number in range(5)]
+    for decided in decisions[1:4]:
+        await world.vote(decided, "ada", "deny")
+    found, before = [], None
+    while page := await world.gate.requests(RequestQuery(person="per_bob", before_id=before, limit=2)):
+        found += [request.id for request in page]
+        before = min(request.id for request in page)
+    assert sorted(found) == sorted(decision.request_id for decision in decisions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 
 from consentry.actions import Action
 from consentry.consent.core import Core, authors_now
@@ -51,9 +51,7 @@ class Health:
 
 def requests(tx: Tx, core: Core, query: RequestQuery) -> tuple[Request, ...]:
     columns = tables.requests.c
-    statement = request_query().order_by(
-        case((columns.state == RequestState.PENDING.value, 0), else_=1), columns.id.desc()
-    )
+    statement = request_query().order_by(columns.id.desc())  # the order that `before_id` pages by
     if query.state is RequestState.PENDING:
         statement = statement.where(columns.state == "pending", columns.expires_at > tx.now_ms)
     elif query.state is RequestState.EXPIRED:
