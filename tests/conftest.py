@@ -83,6 +83,12 @@ def postgres_template(postgres_server: str) -> str:
     return "template_migrated"
 
 
+@pytest.fixture
+def migrated_postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A fresh database whose schema is up to date."""
+    yield from _database(postgres_server, postgres_template)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a store with nothing in it: each test runs on both databases."""

@@ -48,6 +48,7 @@ RUN = _kind(
         "fontType": {"const": "monospace"},
         "weight": {"const": "bolder"},
         "isSubtle": {"type": "boolean"},
+        "selectAction": OPEN,
     },
     "text",
 )

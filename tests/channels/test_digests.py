@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import json
+import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -21,6 +24,11 @@ from consentry.channels.slack.api import SlackApi
 from consentry.channels.slack.config import SlackConfig
 from consentry.channels.slack.route import SlackRoute
 from consentry.channels.slack.send import SlackSender
+from consentry.channels.teams.api import TeamsApi
+from consentry.channels.teams.book import Book
+from consentry.channels.teams.config import Place, TeamsConfig
+from consentry.channels.teams.route import TeamsRoute
+from consentry.channels.teams.send import TeamsSender
 from consentry.consent import sweeping
 from consentry.consent.gate import Gate
 from consentry.consent.model import Ballot, BallotVerdict, Submission, Voter
@@ -48,24 +56,93 @@ permit (principal, action == Action::"terraform.apply", resource);
 ROUTINE = Digest(15 * MINUTE, rules=("routine-*",))
 
 
+class InSlack:
+    """Lists in Slack, and what stands there."""
+
+    name, ask = "slack", "chat.postMessage"
+
+    def __init__(self, module, fake) -> None:
+        self.fake = fake
+        self.config = SlackConfig(
+            bot_token=lambda: module.BOT_TOKEN, api_url=fake.url, resources={"db/*": "#databases"},
+            groups={"admins": "#admins"},
+        )  # fmt: skip
+        self.api = SlackApi(self.config)
+
+    def wire(self, store) -> tuple[SlackRoute, SlackSender]:
+        return SlackRoute(self.config), SlackSender(self.api)
+
+    @property
+    def posted(self) -> list[dict]:
+        return [one for place in self.fake.messages.values() for one in place if "thread_ts" not in one]
+
+    def words(self, message: dict) -> str:
+        return self.fake.words(message)
+
+    def buttons(self, message: dict) -> dict:
+        return self.fake.buttons(message)
+
+    def alone(self, request: str) -> dict | None:
+        return self.fake.find(request)
+
+    def places(self) -> dict[str, int]:
+        return {place.removeprefix("C").lower(): len(found) for place, found in self.fake.messages.items() if found}
+
+
+class InTeams:
+    """Lists in Teams, and what stands there. A link is spelled as Slack spells it."""
+
+    name, ask = "teams", "create"
+
+    def __init__(self, module, fake) -> None:
+        self.fake = fake
+        place = {name: Place(f"19:{name}@thread.tacv2", module.TEAM) for name in ("approvals", "databases", "admins")}
+        self.config = TeamsConfig(
+            app_id=module.APP, password=lambda: module.PASSWORD, tenant=module.TENANT, channel=place["approvals"],
+            resources={"db/*": place["databases"]}, groups={"admins": place["admins"]}, login_url=f"{fake.url}/login",
+            service_url=fake.service, graph_url=f"{fake.url}/graph",
+        )  # fmt: skip
+        self.api = TeamsApi(self.config, lambda: fake.now())
+
+    def wire(self, store) -> tuple[TeamsRoute, TeamsSender]:
+        return TeamsRoute(self.config), TeamsSender(self.config, self.api, Book(store, self.config))
+
+    @property
+    def posted(self) -> list[dict]:
+        return [place[0] for place in self.fake.messages.values() if place]
+
+    def words(self, message: dict) -> str:
+        card = self.fake.card(message)
+        links = re.findall(r'"url": "([^"]+)"', json.dumps(card["body"]))  # those of buttons are below
+        return "\n".join([self.fake.words(card), *(f"<{link}|Open>" for link in links)])
+
+    def buttons(self, message: dict) -> dict:
+        return self.fake.buttons(self.fake.card(message))
+
+    def alone(self, request: str) -> dict | None:
+        return next((one for one in self.posted if request in json.dumps(one) and self.buttons(one)), None)
+
+    def places(self) -> dict[str, int]:
+        return dict(Counter(one["channel"].removeprefix("19:").partition("@")[0] for one in self.posted))
+
+
 @dataclass
 class Line:
-    """A gate, a Slack, and replicas that collect; time goes on when it is told to."""
+    """A gate, a chat, and replicas that collect; time goes on when it is told to."""
 
     gate: Gate
-    fake: object
-    api: SlackApi
-    config: SlackConfig
+    chat: InSlack | InTeams
     ahead_ms: int = 0
     people: dict[str, str] = field(default_factory=dict)
     asked: int = 0
     digests: tuple[Digest, ...] = (ROUTINE,)
 
     def replica(self) -> Deliverer:
-        sender = SlackSender(self.api)
-        return Deliverer(
-            self.gate.store, SlackRoute(self.config), sender, str, "https://x.example", digests=self.digests
-        )
+        return self.kind(Deliverer)
+
+    def kind(self, made: type[Deliverer]) -> Deliverer:
+        wired = self.chat.wire(self.gate.store)
+        return made(self.gate.store, *wired, str, "https://x.example", digests=self.digests)
 
     async def ask(self, operation: str = "shell.exec", resource: str = "host/a") -> str:
         self.asked += 1
@@ -104,37 +181,60 @@ class Line:
 
     @property
     def posted(self) -> list[dict]:
-        return [one for place in self.fake.messages.values() for one in place if "thread_ts" not in one]
+        return self.chat.posted
 
     def words(self, at: int = 0) -> str:
-        return self.fake.words(self.posted[at])
+        return self.chat.words(self.posted[at])
+
+
+PLACES = [("slack", "sqlite"), ("slack", "postgres"), ("teams", "sqlite")]
+"""Slack on each database, and Teams, which differs in what it shows only."""
+
+
+@pytest.fixture(params=PLACES, ids="-".join)
+def place(request) -> tuple[str, str]:
+    return request.param
 
 
 @pytest.fixture
-async def line(store_url, tmp_path, slack_module) -> AsyncIterator[Line]:
+def store_url(place, request, tmp_path) -> str:
+    return (
+        request.getfixturevalue("migrated_postgres_url")
+        if place[1] == "postgres"
+        else f"sqlite:///{tmp_path / 'consentry.db'}"
+    )
+
+
+@pytest.fixture
+async def chat(place, slack_module, teams_module) -> AsyncIterator[InSlack | InTeams]:
+    if place[0] == "slack":
+        fake = await slack_module.FakeSlack().start()
+        yield InSlack(slack_module, fake)
+    else:
+        fake = await teams_module.FakeTeams().start()
+        yield InTeams(teams_module, fake)
+    await fake.stop()
+
+
+@pytest.fixture
+async def line(store_url, tmp_path, chat) -> AsyncIterator[Line]:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "p.cedar").write_text(POLICY)
-    fake = await slack_module.FakeSlack().start()
-    config = SlackConfig(
-        bot_token=lambda: slack_module.BOT_TOKEN, api_url=fake.url, resources={"db/*": "#databases"},
-        groups={"admins": "#admins"},
-    )  # fmt: skip
-    one = Line(None, fake, SlackApi(config), config)
+    one = Line(None, chat)
     settings = GateSettings(
-        data_dir=tmp_path, store_url=store_url, policy_dir=tmp_path / "policies", targets=(target_of("slack"),),
+        data_dir=tmp_path, store_url=store_url, policy_dir=tmp_path / "policies", targets=(target_of(chat.name),),
         clock_offset_ms=lambda: one.ahead_ms, background=False,
     )  # fmt: skip
     one.gate = await Gate.open(settings)
-    fake.now = lambda: one.gate.store.clock_ms() / 1000
+    chat.fake.now = lambda: one.gate.store.clock_ms() / 1000
     directory = Directory(one.gate.store)
     for name, groups in (("ada", ("releasers", "admins")), ("ben", ("releasers",)), ("mara", ())):
         one.people[name] = (await directory.invite(None, f"{name}@example.org", groups=groups)).person
     one.ahead_ms += 1_000
-    async with one.api:
+    async with chat.api:
         yield one
     directory.close()
     await one.gate.close()
-    await fake.stop()
 
 
 def requests_in(words: str, requests: list[str]) -> list[bool]:
@@ -154,7 +254,7 @@ async def test_they_come_in_one_message_when_the_first_has_waited(line) -> None:
     (message,) = line.posted
     assert requests_in(line.words(), requests) == [True] * 4
     assert "4 of 4 waiting" in line.words()
-    assert line.fake.buttons(message) == {}
+    assert line.chat.buttons(message) == {}
     later = await line.ask(resource="host/later")
     await line.go()
     await line.go(14)
@@ -189,13 +289,13 @@ async def test_what_would_expire_before_or_just_after_its_list_is_sent_at_once(l
     """18 minutes to live, a list in 15: too little would be left. In a list that is due in 10 there is enough."""
     alone = await line.ask("s3.put")
     await line.go()
-    assert line.fake.find(alone) is not None
+    assert line.chat.alone(alone) is not None
     await line.ask()
     await line.go()
     await line.go(5)
     with_others = await line.ask("s3.put", "bucket/b")
     await line.go()
-    assert line.fake.find(with_others) is None
+    assert line.chat.alone(with_others) is None
     await line.go(10)
     assert f"/requests/{with_others}|Open" in line.words(-1)
     left = (await line.gate.request(with_others)).expires_at_ms - line.gate.store.clock_ms()
@@ -243,7 +343,7 @@ async def test_a_reminder_takes_it_out_of_the_list(line) -> None:
     assert line.posted == []
     await line.sweep()
     await line.go()
-    assert line.fake.find(reminded) is not None
+    assert line.chat.alone(reminded) is not None
     assert len(line.posted) == 1
     await line.go(5)
     assert f"/requests/{reminded}|Open" not in line.words(-1)
@@ -255,8 +355,8 @@ async def test_an_escalation_asks_at_once_and_in_the_new_place(line) -> None:
     await line.go(13)
     await line.sweep()
     await line.go()
-    assert {"CADMINS", "CAPPROVALS"} == {place for place, found in line.fake.messages.items() if found}
-    assert all(line.fake.buttons(one) for one in line.posted)
+    assert set(line.chat.places()) == {"admins", "approvals"}
+    assert all(line.chat.buttons(one) for one in line.posted)
     assert escalated
 
 
@@ -285,7 +385,7 @@ async def test_a_long_list_is_more_than_one_message(line) -> None:
 
 @pytest.mark.parametrize("trouble", [("status", 503), ("refused", None), ("limit", 3), ("lost", None)])
 async def test_trouble_delays_the_list_and_neither_loses_nor_doubles(line, trouble) -> None:
-    line.fake.trouble["chat.postMessage"].extend([trouble, trouble])
+    line.chat.fake.trouble[line.chat.ask].extend([trouble, trouble])
     requests = [await line.ask(resource=f"host/{n}") for n in range(3)]
     await line.go()
     late = None
@@ -296,7 +396,7 @@ async def test_trouble_delays_the_list_and_neither_loses_nor_doubles(line, troub
             late = await line.ask(resource="host/late")
         line.ahead_ms += 3_000
     await line.go(16)
-    listed = [requests_in(self_words, [*requests, late]) for self_words in map(line.fake.words, line.posted)]
+    listed = [requests_in(self_words, [*requests, late]) for self_words in map(line.chat.words, line.posted)]
     assert [sum(column) for column in zip(*listed, strict=True)] == [1, 1, 1, 1]
 
 
@@ -310,9 +410,7 @@ async def test_a_replica_that_dies_after_sending_leaves_no_second_list(line) -> 
             await self._send(job, await self._store.read(lambda tx: self._now(tx, job)))
             raise asyncio.CancelledError
 
-    dying = Dies(
-        line.gate.store, SlackRoute(line.config), SlackSender(line.api), str, "https://x.example", digests=line.digests
-    )
+    dying = line.kind(Dies)
     with pytest.raises(asyncio.CancelledError):
         await dying.round()
     assert len(line.posted) == 1
@@ -328,10 +426,8 @@ async def test_places_have_lists_of_their_own(line) -> None:
     one, other = await line.ask(), await line.ask(resource="db/crm")
     await line.go()
     await line.go(16)
-    assert {place: len(found) for place, found in line.fake.messages.items() if found} == {
-        "CAPPROVALS": 1, "CDATABASES": 1,
-    }  # fmt: skip
-    assert sorted(sum(requests_in(line.fake.words(message), [one, other])) for message in line.posted) == [1, 1]
+    assert line.chat.places() == {"approvals": 1, "databases": 1}
+    assert sorted(sum(requests_in(line.chat.words(message), [one, other])) for message in line.posted) == [1, 1]
 
 
 @dataclass
@@ -357,7 +453,7 @@ class Mailbox:
 
 
 async def test_each_reviewer_gets_one_e_mail_that_lists_them(line, monkeypatch) -> None:
-    monkeypatch.setattr(EmailRoute, "channel", "slack")  # the gate of this line tells this channel
+    monkeypatch.setattr(EmailRoute, "channel", line.chat.name)  # the gate of this line tells this channel
     box = Mailbox()
     replica = Deliverer(line.gate.store, EmailRoute(), box, str, "https://x.example", digests=line.digests)
     requests = [await line.ask(resource=f"host/{n}") for n in range(2)]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from consentry.channels.card import FOUND, SAYS, WHAT, WHO, WHY, Card, Part, Row, Word
 from consentry.channels.deciding import Offer
+from consentry.channels.digests import MOST
 from consentry.channels.model import NoteKind, Role
 from consentry.channels.teams import render
 from consentry.channels.teams.text import shown
@@ -70,6 +71,8 @@ def _cards(card: Card = CARD) -> dict[str, dict]:
     found["link"] = render.message(replace(card, assurance=Assurance.PASSKEY), "msg_1", Role.REVIEW).card
     found["mine"] = render.review(card, "msg_1", buttons=False, said="You have voted on this request.")
     found["list"] = render.listing([card, card], "https://consentry.example.com").card
+    for state in RequestState:
+        found[f"collected {state}"] = render.collected([replace(card, state=state), card], "msg_1").card
     found["nothing"] = render.listing([], "https://consentry.example.com").card
     for kind in (None, *NoteKind):
         found[f"workflow {kind}"] = workflow.message(card, "msg_1", Role.REVIEW, kind)["attachments"][0]["content"]
@@ -213,3 +216,32 @@ def test_a_workflow_is_told_nothing_of_the_payload_and_gets_no_button() -> None:
     assert "Approved by Ada" not in told
     assert "Mara" in told
     assert CARD.url in told
+
+
+def _url(card: Card, number: int, origin: str) -> Card:
+    return replace(card, request=f"req_{number}", url=f"{origin}/requests/req_{number}")
+
+
+@pytest.mark.parametrize("origin", ["https://consentry.example.com", "https://" + "long." * 40 + "example.com"])
+@pytest.mark.parametrize("text", ["host/a", EVIL * 10, "\U0001f600" * 4_000, '"\\' * 3_000, "\u202e" * 500])
+def test_a_list_holds_every_request_however_long_they_are(text, origin) -> None:
+    """Nothing expires unseen (threat D6: and nothing of the payload is more than text)."""
+    text = visible(text)
+    card = replace(CARD, resource=text, data=text, asked=(text,) * 9, words=(Word(text, False, "web", text),) * 9)
+    cards = [_url(card, number, origin) for number in range(MOST)]
+    cards[1] = replace(cards[1], state=RequestState.DENIED)
+    found = render.collected(cards, "msg_1")
+    VALID.validate(found.card)
+    assert render.size({"attachments": [{"content": found.card}]}) <= render.LIMIT
+    assert found.summary == f"Consent asked: {MOST - 1} of {MOST} waiting"
+    told = [one for one in found.card["body"] if CARD.operation in json.dumps(one)]
+    assert len(told) == MOST
+    texts = [one["text"] for one in found.card["body"] if one["type"] == "TextBlock"]
+    assert texts == [found.summary], "payload stands in text runs only"
+
+
+def test_a_list_of_ordinary_requests_links_each() -> None:
+    cards = [_url(CARD, number, "https://consentry.example.com") for number in range(MOST)]
+    shown = json.dumps(render.collected(cards, "msg_1").card)
+    assert all(f'/requests/req_{number}"' in shown for number in range(MOST))
+    assert '"Action.Execute"' not in shown

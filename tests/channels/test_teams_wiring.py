@@ -8,6 +8,7 @@ import re
 import struct
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -194,3 +195,20 @@ def test_the_settings_that_are_shown_are_settings() -> None:
         found = Settings.model_validate(tomllib.loads(text))
         if found.channels.teams is not None and "…" not in text:
             teams_config(found.channels.teams)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_a_digest_of_the_settings_takes_waits_for_its_list(
+    fake_teams, teams_module, start_house, tmp_path
+) -> None:
+    digests = [{"rules": ["releasers-decide"], "every": "15m"}]
+    told = SimpleNamespace(kind="teams", issuer=teams_module.TENANT, subject=teams_module.who)
+    settings = fake_teams.settings(digests=digests)
+    async with start_house(tmp_path, fake_teams, chat=told, teams=settings) as house:
+        waits, alone = await house.ask(), await house.ask("terraform.apply")
+        await house.until(lambda: fake_teams.find(alone))
+        assert fake_teams.find(waits) is None
+        house.clock.ahead_ms += 16 * 60_000
+        message = await house.until(lambda: fake_teams.find(waits))
+        assert "1 of 1 waiting" in fake_teams.words(fake_teams.card(message))
+        assert fake_teams.buttons(fake_teams.card(message)) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from consentry.channels.card import Card
 from consentry.consent.states import RequestState
 from consentry.policy.model import Assurance
@@ -15,6 +17,12 @@ TITLES = {
 }
 SUMMED = frozenset({"findings", "rows", "files", "secrets", "destroys", "external", "public", "destructive"})
 """Facts that the first lines of a card count."""
+
+
+def waiting(cards: Sequence[Card]) -> str:
+    """How many of a list still wait for somebody."""
+    count = sum(1 for card in cards if card.pending)
+    return f"{count} of {len(cards)} waiting" if count else f"All {len(cards)} are decided"
 
 
 def hint(card: Card, whole: bool) -> str | None:

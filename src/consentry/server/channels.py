@@ -103,7 +103,7 @@ def _teams(
         metrics.count("consentry_votes_total", verdict=verdict, channel=channel)
 
     if settings.teams is not None:
-        opened, run = open_teams(settings.teams, gate, origin, mask, voted)
+        opened, run = open_teams(settings.teams, gate, origin, mask, voted, _digests(settings.teams.digests))
         parts.append(run)
     if settings.teams_webhook is not None:
         parts.append(open_webhook(settings.teams_webhook, gate, origin, mask).run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from consentry.server.chat_mask import ChatMask
 
 if TYPE_CHECKING:
     from consentry.channels.delivery import Deliverer
+    from consentry.channels.digests import Digest
     from consentry.channels.teams.api import TeamsApi
     from consentry.channels.teams.config import TeamsConfig
     from consentry.channels.teams.receive import Receiver
@@ -56,7 +57,12 @@ def teams_config(settings: TeamsSettings) -> TeamsConfig:
 
 
 def open_teams(
-    settings: TeamsSettings, gate: Gate, origin: str, mask: ChatMask, voted: Callable[[str, str], None]
+    settings: TeamsSettings,
+    gate: Gate,
+    origin: str,
+    mask: ChatMask,
+    voted: Callable[[str, str], None],
+    digests: Sequence[Digest] = (),
 ) -> tuple[Teams, Run]:
     """The channel and what it does until it is cancelled. Raises `ChannelMisconfigured`."""
     from consentry.channels.deciding import Desk
@@ -76,7 +82,8 @@ def open_teams(
     config = teams_config(settings)
     api, book, outside = TeamsApi(config, clock_s), Book(gate.store, config), Outside()
     receiver = Receiver(config, Desk(gate, mask, origin, shows=render.fits, voted=voted), api, book)
-    deliverer = Deliverer(gate.store, TeamsRoute(config), TeamsSender(config, api, book), mask, origin)
+    sender = TeamsSender(config, api, book)
+    deliverer = Deliverer(gate.store, TeamsRoute(config), sender, mask, origin, digests=digests)
     verifier = Verifier(config.app_id, config.openid_url, outside, clock_s)
 
     async def run() -> None:

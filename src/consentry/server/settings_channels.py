@@ -91,6 +91,8 @@ class TeamsSettings(Section):
     """Channels of groups of reviewers: `data-stewards = "19:…@thread.tacv2"`."""
     direct: bool = False
     """Whether each linked person who may decide is also asked in their chat with the bot."""
+    digests: tuple[DigestSettings, ...] = ()
+    """Which requests are listed together instead of one by one; the first that fits holds."""
     login_url: str = "https://login.microsoftonline.com"
     """Where the bot signs in."""
     openid_url: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"

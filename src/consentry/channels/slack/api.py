@@ -6,17 +6,15 @@ https://docs.slack.dev/apis/web-api/rate-limits
 from __future__ import annotations
 
 import logging
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, cast
 
 from consentry.channels.model import RateLimited, SendFailed
+from consentry.channels.outside import TIMEOUT_S, Caller, one_attempt, wait_ms
 from consentry.channels.slack.config import SlackConfig
 
 if TYPE_CHECKING:
-    import aiohttp
     from slack_sdk.web.async_client import AsyncWebClient
 
-TIMEOUT_S = 10
 QUIET = logging.getLogger("consentry.channels.slack_sdk")
 """Slack's client quotes what it sends and gets in its log; what matters of it is logged here, without."""
 QUIET.addHandler(logging.NullHandler())
@@ -25,24 +23,12 @@ _UNSURE = frozenset({"internal_error", "fatal_error", "request_timeout", "servic
 """Errors after which Slack may have done it all the same."""
 
 
-class SlackApi:
+class SlackApi(Caller):
     """One workspace's API. Use it as a context."""
 
     def __init__(self, config: SlackConfig) -> None:
+        super().__init__()
         self._config = config
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        import aiohttp  # which takes a tenth of a second: for those who have this channel
-
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     def client(self, token: str | None = None) -> AsyncWebClient:
         """Slack's own client. It retries nothing: what may be sent twice is decided by the delivery."""
@@ -66,21 +52,19 @@ class SlackApi:
         return await self._call(method, arguments, reads=True)
 
     async def _call(self, method: str, arguments: dict[str, object], *, reads: bool) -> dict[str, object]:
-        import aiohttp
         from slack_sdk.errors import SlackApiError, SlackClientError
 
         client = self.client(self._config.bot_token())
-        try:
-            if reads:
-                answer = await client.api_call(method, http_verb="GET", params=arguments)
-            else:
-                answer = await client.api_call(method, json=arguments)
-        except SlackApiError as error:
-            raise _refused(method, error) from None
-        except aiohttp.ClientConnectorError:
-            raise SendFailed(f"Slack cannot be reached for `{method}`") from None
-        except (TimeoutError, aiohttp.ClientError, SlackClientError, OSError, ValueError) as error:
-            raise SendFailed(f"`{method}` was lost: {type(error).__name__}", ambiguous=True) from None
+        with one_attempt(f"Slack cannot be reached for `{method}`", f"`{method}`"):
+            try:
+                if reads:
+                    answer = await client.api_call(method, http_verb="GET", params=arguments)
+                else:
+                    answer = await client.api_call(method, json=arguments)
+            except SlackApiError as error:
+                raise _refused(method, error) from None
+            except SlackClientError as error:
+                raise SendFailed(f"`{method}` was lost: {type(error).__name__}", ambiguous=True) from None
         return cast("dict[str, object]", answer.data)
 
 
@@ -101,5 +85,4 @@ def _refused(method: str, error: Exception) -> SendFailed:
 def _wait_ms(headers: object) -> int:
     """`Retry-After` in seconds, as milliseconds; half a minute where it does not say."""
     found = {str(name).lower(): value for name, value in dict(cast("dict[str, str]", headers)).items()}
-    text = str(found.get("retry-after", ""))
-    return min(3600, int(text)) * 1000 if text.isascii() and text.isdecimal() else 30_000
+    return wait_ms(str(found.get("retry-after", "")), 30_000)

@@ -17,9 +17,8 @@ from consentry.channels.card import FOUND, WHAT, WHO, WHY, Card, Part, Row
 from consentry.channels.deciding import Offer
 from consentry.channels.model import NoteKind, Outgoing, Role
 from consentry.channels.slack.text import LIMIT, code, escape, fence, fenced, pieces, plain
+from consentry.channels.wording import SUMMED, TITLES, hint, waiting
 from consentry.consent.model import BallotVerdict
-from consentry.consent.states import RequestState
-from consentry.policy.model import Assurance
 
 Block: TypeAlias = "dict[str, object]"
 
@@ -29,19 +28,9 @@ EVENT = "consentry_message"
 """The type of the metadata by which a message is found again."""
 
 _MARKS = re.compile(r"[*~`]|(?<!\w)_|_(?!\w)")
-_SUMMED = frozenset({"findings", "rows", "files", "secrets", "destroys", "external", "public", "destructive"})
-"""Facts that the first lines of a card count."""
-
 BUDGET = 9_000
 SHORT = 200
 MOST_BLOCKS = 40
-_TITLES = {
-    RequestState.PENDING: "Consent asked",
-    RequestState.APPROVED: "Approved",
-    RequestState.DENIED: "Denied",
-    RequestState.EXPIRED: "Expired, so denied",
-    RequestState.WITHDRAWN: "Withdrawn",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +55,13 @@ def of(outgoing: Outgoing) -> Message:
 
 def collected(cards: Sequence[Card]) -> Message:
     """Several requests in one message, each with its link. Nothing is decided from it."""
-    waiting = sum(1 for card in cards if card.pending)
-    title = f"{waiting} of {len(cards)} waiting" if waiting else f"All {len(cards)} are decided"
+    title = f"Consent asked: {waiting(cards)}"
     lines = [_section(f"{code(card.operation)} on {code(card.resource[:SHORT])}\n{_stands(card)}") for card in cards]
     origin = cards[0].url.removesuffix(f"/requests/{cards[0].request}")
     return Message(
-        f"Consent asked: {title}",
+        title,
         (
-            _header(f"Consent asked: {title}"),
+            _header(title),
             *lines,
             _context(f"<{origin}/|Open the inbox> to look at them and decide"),
         ),
@@ -86,12 +74,12 @@ def _stands(card: Card) -> str:
         data = f"{escape(_unmarked(card.data))}\n" if card.data else ""
         return f"{data}{_asked(card)} · <{card.url}|Open>"
     names = ", ".join(code(word.name) for word in card.deciders)
-    return f"*{_TITLES[card.state]}*{f' by {names}' if names else ''} · <{card.url}|Open>"
+    return f"*{TITLES[card.state]}*{f' by {names}' if names else ''} · <{card.url}|Open>"
 
 
 def message(card: Card, message_id: str, role: Role) -> Message:
     """The message for a card as things stand."""
-    title = f"{_TITLES[card.state]}: {card.operation}"
+    title = f"{TITLES[card.state]}: {card.operation}"
     text = f"{title} on {plain(card.resource, 200)}"
     if role is Role.REQUESTER:
         return Message(text, (_section(f"{_yours(card)}\n{_ended(card)}"), _context(f"<{card.url}|Open the request>")))
@@ -103,14 +91,14 @@ def message(card: Card, message_id: str, role: Role) -> Message:
     if not card.pending:
         return Message(text, (_header(title), _section(f"{_line(card)}\n{_ended(card)}"), _open(card)))
     body, whole = _body(card)
-    hint = _hint(card, whole)
+    why = hint(card, whole)
     return Message(
         text,
         (
             _header(title),
             _section(f"{_line(card)}\n{_asked(card)}"),
             *body,
-            *([_context(hint)] if hint else []),
+            *([_context(why)] if why else []),
             _buttons(card, message_id, approve=card.approvable and whole),
         ),
     )
@@ -184,7 +172,7 @@ def _body(card: Card) -> tuple[list[Block], bool]:
 
 def _texts(card: Card) -> Iterable[str]:
     for part in card.parts:
-        rows = tuple(row for row in part.rows if part.title != FOUND or row.label not in _SUMMED)
+        rows = tuple(row for row in part.rows if part.title != FOUND or row.label not in SUMMED)
         if rows:
             yield from _part(replace(part, rows=rows))
 
@@ -242,22 +230,11 @@ def _ended(card: Card, approved: str = "approved") -> str:
         said = f": {code(word.reason[:400])}" if word.reason else ""
         verb = approved if word.approves else "denied"
         lines.append(f"{code(word.name)} {verb} by {escape(word.channel)}{said}")
-    return "\n".join(lines) or _TITLES[card.state]
+    return "\n".join(lines) or TITLES[card.state]
 
 
 def _yours(card: Card) -> str:
-    return f"*{_TITLES[card.state]}*: what was asked for you, {code(card.operation)} on {code(card.resource[:400])}"
-
-
-def _hint(card: Card, whole: bool) -> str | None:
-    """Why this message has no button to approve, where it has none."""
-    if not whole:
-        return "It cannot be shown here as a whole, so it is approved on its page."
-    if not card.whole:
-        return "Some of it is masked or left out here, so it is approved on its page."
-    if card.assurance is not Assurance.CHAT:
-        return f"Its rule asks for sign-in by {card.assurance.value}, so it is approved on its page."
-    return None
+    return f"*{TITLES[card.state]}*: what was asked for you, {code(card.operation)} on {code(card.resource[:400])}"
 
 
 def _buttons(card: Card, message_id: str, *, approve: bool) -> Block:

@@ -7,47 +7,34 @@ https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import orjson
 
 from consentry.actions.json import parse_object
 from consentry.channels.model import RateLimited, SendFailed
+from consentry.channels.outside import Caller, one_attempt, wait_ms
 from consentry.channels.teams.config import TeamsConfig
 from consentry.errors import ConsentryError
 
 if TYPE_CHECKING:
     import aiohttp
 
-TIMEOUT_S = 10
 MAX_ANSWER = 4 << 20
 MARGIN_S = 300.0
 """A token is replaced so long before it ends."""
 BOT, GRAPH = "https://api.botframework.com/.default", "https://graph.microsoft.com/.default"
 
 
-class TeamsApi:
+class TeamsApi(Caller):
     """What the bot may call. Use it as a context."""
 
     def __init__(self, config: TeamsConfig, clock_s: Callable[[], float]) -> None:
+        super().__init__()
         self._config = config
         self._clock_s = clock_s
         self._tokens: dict[str, tuple[str, float]] = {}
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        import aiohttp  # which takes a tenth of a second: for those who have this channel
-
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     async def token(self, scope: str) -> str:
         """The bot's own token, by its client credentials (RFC 6749, 4.4). Raises `SendFailed`, `RateLimited`."""
@@ -101,20 +88,11 @@ class TeamsApi:
         data: bytes | dict[str, str] | None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, object]:
-        import aiohttp
-
-        if self._session is None:
-            raise SendFailed("the Teams channel is not open")
-        try:
-            async with self._session.request(
-                method, url, data=data, headers=dict(headers or {}), allow_redirects=False
-            ) as answer:
+        sent = dict(headers or {})
+        with one_attempt(f"Teams cannot be reached for {what}", what):
+            async with self.session.request(method, url, data=data, headers=sent, allow_redirects=False) as answer:
                 content = await _read(answer)
                 status, told = answer.status, answer.headers
-        except aiohttp.ClientConnectorError:
-            raise SendFailed(f"Teams cannot be reached for {what}") from None
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise SendFailed(f"{what} was lost: {type(error).__name__}", ambiguous=True) from None
         if status == 429:
             raise RateLimited(wait_ms(told.get("retry-after", "")))
         found = _object(content)
@@ -151,8 +129,3 @@ def _object(content: bytes) -> dict[str, object]:
         return dict(parse_object(content, limit=MAX_ANSWER)) if content else {}
     except ConsentryError:
         return {}
-
-
-def wait_ms(text: str) -> int:
-    """`Retry-After` in seconds, as milliseconds; a few seconds where it does not say."""
-    return min(3600, int(text)) * 1000 if text.isascii() and text.isdecimal() else 5_000

@@ -8,8 +8,9 @@ https://adaptivecards.io/explorer/ and https://learn.microsoft.com/microsoftteam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import orjson
 
@@ -17,7 +18,7 @@ from consentry.channels.card import FOUND, WHY, Card, Part, Row
 from consentry.channels.deciding import Offer
 from consentry.channels.model import NoteKind, Role
 from consentry.channels.teams.text import Element, block, code, line, moment, run
-from consentry.channels.wording import SUMMED, TITLES, hint
+from consentry.channels.wording import SUMMED, TITLES, hint, waiting
 from consentry.consent.model import BallotVerdict
 
 APPROVE, DENY, CONFIRM, LOOK = "consentry_approve", "consentry_deny", "consentry_confirm", "consentry_look"
@@ -27,9 +28,11 @@ MESSAGE, OFFER, REASON = "consentry_message", "consentry_offer", "consentry_reas
 
 LIMIT = 28 << 10
 """The bytes of one message in UTF-16."""
+LIST_LIMIT = LIMIT - 1_024
+"""What a list may take: the activity around it takes the rest."""
 BUDGET = 8_300
 """The characters of a card's parts, as JSON: what the rest needs at most is less than what is left."""
-SHORT = 200
+SHORT, LEAST = 200, 40
 LONGEST = 300
 MOST_VOTES = 8
 MOST_USERS = 30
@@ -128,6 +131,54 @@ def listing(cards: Sequence[Card], origin: str) -> Message:
     return Message(
         title, _outer(title, body, [{"type": "Action.OpenUrl", "title": "Open the inbox", "url": f"{origin}/"}])
     )
+
+
+def collected(cards: Sequence[Card], message_id: str) -> Message:
+    """Several requests in one message, each with its link. Nothing is decided from it.
+
+    All of them are there, however long they are: where they do not fit, less is said of each.
+    """
+    title, origin = f"Consent asked: {waiting(cards)}", cards[0].url.removesuffix(f"/requests/{cards[0].request}")
+    inbox: Element = {"type": "Action.OpenUrl", "title": "Open the inbox", "url": f"{origin}/"}
+
+    def shown(told: Callable[[Card], Iterable[Element]]) -> Element:
+        body = [_title(title, message_id), *(element for card in cards for element in told(card))]
+        return _outer(f"{title}. Open the inbox at {origin}/", body, [inbox])
+
+    found = next((one for one in map(shown, (_told, _told_in_short)) if size(one) <= LIST_LIMIT), None)
+    return Message(title, found or shown(_named))
+
+
+def _told(card: Card) -> Iterator[Element]:
+    """One request of a list: what, where it stands, and its link."""
+    yield line(code(card.operation), run(" on "), code(card.resource[:SHORT]), close=False)
+    if not card.pending:
+        names = ", ".join(word.name for word in card.deciders)
+        yield line(
+            run(TITLES[card.state], bold=True), *([run(" by "), code(_cut(names))] if names else []), _link(card)
+        )
+        return
+    if card.data:
+        yield line(run(_cut(card.data)))
+    asked = _asked(card)
+    yield {**asked, "inlines": [*cast("list[Element]", asked["inlines"]), _link(card)]}
+
+
+def _told_in_short(card: Card) -> Iterator[Element]:
+    yield line(*_words(card), _link(card))
+
+
+def _named(card: Card) -> Iterator[Element]:
+    yield line(*_words(card))
+
+
+def _words(card: Card) -> tuple[Element, ...]:
+    name = code(f"{card.operation[:LEAST]} on {card.resource[:LEAST]}")
+    return (name,) if card.pending else (name, run(f": {TITLES[card.state]}"))
+
+
+def _link(card: Card) -> Element:
+    return {**run(" Open"), "selectAction": _open("Open", card)}
 
 
 def size(value: object) -> int:

@@ -83,6 +83,8 @@ class TeamsSender:
         return Posted(address, _text(answer, "id"))
 
     async def _activity(self, message: Outgoing) -> dict[str, object]:
+        if message.role is Role.LISTED:
+            return activity(render.collected(message.listed, message.id))
         asks = message.role is Role.REVIEW and message.card.pending
         users = await self._book.deciders(message.card.request) if asks else ()
         return activity(render.message(message.card, message.id, message.role, users))
