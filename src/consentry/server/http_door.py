@@ -110,19 +110,14 @@ async def _known(
 ) -> Caller:
     """The caller whose token stands in one of these headers; more than one token is none."""
     from consentry.doors.http.keeper import Caller
+    from consentry.doors.http.wire import lower
 
-    wanted = _as_bytes(names)
-    given = [(raw.lower(), value) for raw, value in headers if raw.lower() in wanted]
-    found = [_token(raw.decode("latin-1"), value.decode("latin-1"), schemes) for raw, value in given]
+    given = [(name, value) for raw, value in headers if (name := lower(raw)) in names]
+    found = [_token(name, value.decode("latin-1"), schemes) for name, value in given]
     if len(found) != 1 or found[0] is None:
         raise NotSignedIn(f"send a Consentry token, once, in one of the headers `{'`, `'.join(names)}`")
     session = await services.directory.authenticate(found[0])
     return Caller(session.actor, session.id)
-
-
-@lru_cache(maxsize=256)
-def _as_bytes(names: tuple[str, ...]) -> frozenset[bytes]:
-    return frozenset(name.encode("latin-1") for name in names)
 
 
 def _token(name: str, value: str, schemes: tuple[str, ...]) -> str | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import aiohttp
@@ -52,6 +53,7 @@ class Answer:
         *,
         empty: bool,
         sending: asyncio.Task[None] | None,
+        keep: Callable[[Connection], None],
     ) -> None:
         self.status = message.code
         self.headers: Sequence[tuple[bytes, bytes]] = message.raw_headers
@@ -59,6 +61,7 @@ class Answer:
         self._connection = connection
         self._content = content
         self._sending = sending
+        self._keep = keep
 
     def header(self, name: str) -> str | None:
         wanted = name.encode("ascii")
@@ -82,7 +85,7 @@ class Answer:
             self._sending.cancel()
             self._connection.close()
         elif self.empty or self._content.is_eof():
-            self._connection.release()
+            self._keep(self._connection)
         else:
             self._connection.close()
 
@@ -92,7 +95,9 @@ class Client:
 
     def __init__(self, upstream: Upstream, tls: ssl.SSLContext | None = None) -> None:
         self.upstream = upstream
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
+        self._idle: deque[tuple[Connection, float]] = deque()
+        self._sweeping: asyncio.TimerHandle | None = None
         self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ssl=tls or True)
         stay = aiohttp.TraceConfig()
         stay.on_request_redirect.append(_not_elsewhere)
@@ -112,7 +117,40 @@ class Client:
         self.host = name if url.port in (None, default) else f"{name}:{url.port}"
 
     async def close(self) -> None:
+        self._end_idle(0.0)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         await self.session.close()
+
+    def _keep(self, connection: Connection) -> None:
+        """Have a connection ready for the next request: the connector's own way to do so costs more than a lookup."""
+        self._idle.append((connection, self._loop.time()))
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(KEPT_S, self._sweep)
+
+    def _sweep(self) -> None:
+        self._end_idle(KEPT_S)
+        self._sweeping = self._loop.call_later(KEPT_S, self._sweep) if self._idle else None
+
+    def _end_idle(self, longer_s: float) -> None:
+        before = self._loop.time() - longer_s
+        while self._idle and self._idle[0][1] <= before:
+            self._idle.popleft()[0].close()
+
+    def _ready(self) -> Connection | None:
+        """The connection that was used last, as long as nothing came on it since and it is not closed."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            protocol = connection.protocol
+            if (
+                protocol is not None
+                and protocol.is_connected()
+                and not protocol.should_close
+                and self._loop.time() - since <= KEPT_S
+            ):
+                return connection
+            connection.close()
+        return None
 
     async def send(
         self, method: str, target: str, headers: Sequence[tuple[str, str]], body: Outgoing | None, *, chunked: bool
@@ -135,12 +173,11 @@ class Client:
         raise AssertionError("a request is tried twice at most")
 
     async def _connect(self) -> Connection:
+        """A connection on which nothing came that nobody asked for: it must not become somebody's answer."""
+        if (ready := self._ready()) is not None:
+            return ready
         try:
-            while True:
-                connection = await self._connector.connect(self._key, [], self._timeout)
-                if connection.protocol is None or not connection.protocol.should_close:
-                    return connection
-                connection.close()  # it was answered what nobody asked for, which must not become somebody's answer
+            return await self._connector.connect(self._key, [], self._timeout)
         except (aiohttp.ClientError, OSError, ssl.SSLError, TimeoutError):
             raise UpstreamDown("the upstream cannot be reached: nothing was sent") from None
 
@@ -180,7 +217,8 @@ class Client:
             raise
         if sending is not None:
             sending.add_done_callback(_ended)
-        return Answer(connection, message, content, empty=method == "HEAD" or message.code in _NO_BODY, sending=sending)
+        empty = method == "HEAD" or message.code in _NO_BODY
+        return Answer(connection, message, content, empty=empty, sending=sending, keep=self._keep)
 
     def _head(
         self, method: str, target: str, headers: Sequence[tuple[str, str]], body: Outgoing | None, chunked: bool

@@ -32,10 +32,13 @@ class _Blind(logging.Logger):
         """What callers who leave early make of a connection is no event."""
 
 
-class _Sized(web.StreamResponse):
-    """An answer whose length is known: its head goes out with the first piece of its body, in one write."""
+class _Answer(web.StreamResponse):
+    """One whose length is known sends its head with the first piece of its body, in one write."""
 
-    _send_headers_immediately = False
+    def __init__(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        super().__init__(status=status, headers=headers)
+        self._send_headers_immediately = "content-length" not in self._headers
+        self._headers.setdefault("server", "consentry")
 
 
 class ListenerExchange:
@@ -49,7 +52,6 @@ class ListenerExchange:
         self.raw_headers: Sequence[tuple[bytes, bytes]] = message.raw_headers
         self.has_body = request.body_exists
         self.started = False
-        self.events = False
         self.answer: web.StreamResponse | None = None
 
     @property
@@ -59,6 +61,10 @@ class ListenerExchange:
     @property
     def secure(self) -> bool:
         return self.request.secure
+
+    @property
+    def events(self) -> bool:
+        return self.answer is not None and self.answer.headers.get("content-type", "").startswith("text/event-stream")
 
     async def body(self) -> AsyncIterator[bytes]:
         if self.request.transport is not None and self.request.headers.get("expect", "").lower() == "100-continue":
@@ -71,12 +77,7 @@ class ListenerExchange:
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         self.started = True
-        sized = any(name == "content-length" for name, _ in headers)
-        answer = self.answer = (_Sized if sized else web.StreamResponse)(status=status, headers=headers)
-        content_type = answer.headers.get("content-type")
-        self.events = content_type is not None and content_type.startswith("text/event-stream")
-        if "server" not in answer.headers:
-            answer.headers["server"] = "consentry"
+        answer = self.answer = _Answer(status, headers)
         await answer.prepare(self.request)
 
     async def write(self, data: bytes) -> None:
