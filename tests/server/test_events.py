@@ -85,10 +85,24 @@ async def test_a_stream_goes_on_where_it_ended(server) -> None:
 
 
 async def test_a_stream_from_the_beginning_reads_what_is_long_gone(server) -> None:
-    server.services.hub._kept.clear()  # as after many more events than are kept
     async with _listening(server, server.admin, after=0) as heard:
         first = await asyncio.wait_for(heard.get(), 20)
         assert first["seq"] == 1
+
+
+async def test_the_ledger_is_followed_for_streams_only(server) -> None:
+    hub, agent = server.services.hub, await server.agent("etl")
+    assert hub._task is None
+    for _ in range(2):
+        async with _listening(server, agent) as one, _listening(server, agent) as other:
+            await server.submit(agent, "dataset.read", "books")
+            assert (await _until(one, "action.allowed"))[-1] == (await _until(other, "action.allowed"))[-1]
+            following = hub._task
+            assert following is not None
+        async with asyncio.timeout(20):  # the server notices that its clients have gone
+            await asyncio.wait({following})
+        assert hub._task is None
+        await server.submit(agent, "dataset.read", "unheard")
 
 
 async def test_a_stream_ends_with_its_session(server) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from consentry.ledger.entry import FieldValue, decode_entry
 from consentry.store import Store, Tx, tables
@@ -27,17 +27,19 @@ class LedgerEvent:
     fields: Mapping[str, FieldValue]
 
 
+_E = tables.ledger_entries.c
+_PAGE = (
+    select(_E.seq, _E.entry, _E.action_id, _E.request_id)
+    .where(_E.seq > bindparam("after"))
+    .order_by(_E.seq)
+    .limit(bindparam("most"))
+)
+
+
 def page(tx: Tx, after_seq: int, limit: int = PAGE) -> list[LedgerEvent]:
     """Entries with a place greater than `after_seq`, oldest first."""
-    entries = tables.ledger_entries.c
-    rows = tx.execute(
-        select(entries.seq, entries.entry, entries.action_id, entries.request_id)
-        .where(entries.seq > after_seq)
-        .order_by(entries.seq)
-        .limit(limit)
-    ).all()
     events = []
-    for row in rows:
+    for row in tx.execute(_PAGE, {"after": after_seq, "most": limit}):
         entry = decode_entry(bytes(row.entry))
         events.append(LedgerEvent(row.seq, entry.type, entry.time, row.action_id, row.request_id, entry.fields))
     return events
@@ -54,7 +56,7 @@ async def follow(store: Store, after_seq: int) -> AsyncIterator[LedgerEvent]:
             for event in events:
                 after_seq = event.seq
                 yield event
-            if not events:
+            if len(events) < PAGE:
                 await news.wait()
     finally:
         stop()

@@ -218,7 +218,6 @@ def create_app(services: Services) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await services.hub.start()
         try:
             yield
         finally:

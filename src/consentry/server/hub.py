@@ -20,45 +20,61 @@ KEPT = 4_096
 
 
 class Hub:
-    """Follows the ledger from where it stood at the start."""
+    """Follows the ledger for as long as there is a stream: reading along for nobody would cost every action."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._kept: deque[LedgerEvent] = deque(maxlen=KEPT)
         self._news = asyncio.Event()
         self._next = 0
+        self._streams = 0
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        self._next = await self._gate.ledger_size()
-        self._task = asyncio.create_task(self._follow(), name="events")
-
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        task = self._stop()
+        if task is not None:
+            await asyncio.gather(task, return_exceptions=True)
 
-    @property
-    def last(self) -> int:
+    async def last(self) -> int:
         """The place of the newest event, `-1` in an empty ledger: what a new stream begins after."""
-        return self._next - 1
+        return await self._gate.ledger_size() - 1
 
     async def after(self, seq: int) -> AsyncGenerator[LedgerEvent, None]:
         """Events after a place, live and without gaps."""
-        while True:
-            oldest = self._next - len(self._kept)
-            if seq + 1 < oldest:
-                async with contextlib.aclosing(self._from_store(seq, oldest)) as missed:
-                    async for event in missed:
-                        seq = event.seq
-                        yield event
-                continue
-            news = self._news
-            for event in list(islice(self._kept, seq + 1 - oldest, None)):
-                seq = event.seq
-                yield event
-            if seq + 1 >= self._next:
-                await news.wait()
+        self._start(await self._gate.ledger_size())
+        try:
+            while True:
+                oldest = self._next - len(self._kept)
+                if seq + 1 < oldest:
+                    async with contextlib.aclosing(self._from_store(seq, oldest)) as missed:
+                        async for event in missed:
+                            seq = event.seq
+                            yield event
+                    continue
+                news = self._news
+                for event in list(islice(self._kept, seq + 1 - oldest, None)):
+                    seq = event.seq
+                    yield event
+                if seq + 1 >= self._next:
+                    await news.wait()
+        finally:
+            self._streams -= 1
+            if not self._streams:
+                self._stop()
+
+    def _start(self, size: int) -> None:
+        """One stream more. The first one's reader begins at the end; what is older, the stream reads from the store."""
+        self._streams += 1
+        if self._task is None:
+            self._kept.clear()
+            self._next = size
+            self._task = asyncio.create_task(self._follow(), name="events")
+
+    def _stop(self) -> asyncio.Task[None] | None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+        return task
 
     async def _from_store(self, seq: int, until: int) -> AsyncGenerator[LedgerEvent, None]:
         events = self._gate.events(seq)

@@ -25,7 +25,8 @@ HEARTBEAT_S = 15.0
 async def stream(call: Call) -> Response:
     services = call.services
     after = _last_event_id(call)
-    start = services.hub.last if after is None else min(after, services.hub.last)
+    last = await services.hub.last()
+    start = last if after is None else min(after, last)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return HeldStream(services.streams, call.session.subject, _frames(call, start), headers)
 
