@@ -37,7 +37,10 @@ async def suite(command: str, url: str, folder: Path) -> dict[str, tuple[int, in
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await child.communicate()
-    return {name: (int(good), int(bad)) for name, good, bad in LINE.findall(out.decode())}
+    found = {name: (int(good), int(bad)) for name, good, bad in LINE.findall(out.decode())}
+    if not found:
+        raise SystemExit(f"the suite ran no scenario:\n{out.decode()[-2000:]}")
+    return found
 
 
 def free_port() -> int:
