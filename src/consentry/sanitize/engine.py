@@ -47,6 +47,8 @@ class Engine:
         return [self._settle(mine, len(text)) for mine, text in zip(found, texts, strict=True)]
 
     def _settle(self, found: list[Finding], length: int) -> list[Finding]:
+        if not found:
+            return found
         least, only = self.min_score, self._only
         strong = [one for one in found if one.score >= least]
         return resolve(strong if only is None else [one for one in strong if one.type in only], length)

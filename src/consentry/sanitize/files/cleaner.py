@@ -15,7 +15,7 @@ from consentry.sanitize.files.tally import Tally
 from consentry.sanitize.finding import Finding
 from consentry.sanitize.profiles import Profile, Scans
 from consentry.sanitize.transforms import About, KeyRing, Plan
-from consentry.sanitize.transforms.apply import finish
+from consentry.sanitize.transforms.apply import finish, finish_many
 
 Mode = Literal["keep", "whole", "scan"]
 _CACHED_LENGTH: Final = 64
@@ -142,9 +142,11 @@ class Cleaner:
         fresh = [one for one in dict.fromkeys(values) if (one, key, names) not in known]
         new: dict[str, tuple[str, tuple[Finding, ...]]] = {}
         plain = [_plain(one) for one in fresh]
-        for value, text, found in zip(fresh, plain, self._look(plain, context, names), strict=True):
-            out = self._changed(text, found, engine, context) if found else None
-            entry = (value if out is None or out == text else out, tuple(found))
+        seen = self._look(plain, context, names)
+        changed = self._changed(plain, seen, engine, context)
+        for at, (value, text, found) in enumerate(zip(fresh, plain, seen, strict=True)):
+            out = changed.get(at, text)
+            entry = (value if out == text else out, tuple(found))
             if len(value) <= _CACHED_LENGTH:
                 known[value, key, names] = entry
             else:
@@ -170,10 +172,16 @@ class Cleaner:
             out[at] = found
         return out
 
-    def _changed(self, text: str, found: list[Finding], engine: Scans, context: Context) -> str:
-        if not self.changes:
-            return text
-        return finish(text, found, lambda one: engine.scan(one, context), self.plan).text
+    def _changed(self, texts: list[str], seen: list[list[Finding]], engine: Scans, context: Context) -> dict[int, str]:
+        """By their places, the texts in which something is found, transformed."""
+        places = [at for at, found in enumerate(seen) if found] if self.changes else []
+        done = finish_many(
+            [texts[at] for at in places],
+            [seen[at] for at in places],
+            lambda again: engine.scan_many(again, [context] * len(again)),
+            self.plan,
+        )
+        return {at: applied.text for at, applied in zip(places, done, strict=True)}
 
     def _count(self, text: str, found: Sequence[Finding], place: str, times: int = 1) -> None:
         for one in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from consentry.sanitize.detector import Context
@@ -37,7 +38,10 @@ def by_key(text: str, context: Context, found: list[Finding], detector: str) -> 
 
 
 def _said(context: Context) -> str | None:
-    if not context.value or not context.key:
-        return None
-    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", context.key).lower().replace("-", "_").replace(" ", "_")
+    return _meaning(context.key) if context.value and context.key else None
+
+
+@lru_cache(maxsize=4096)
+def _meaning(key: str) -> str | None:
+    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower().replace("-", "_").replace(" ", "_")
     return next((label for label, pattern in _KEYS if pattern.search(key)), None)

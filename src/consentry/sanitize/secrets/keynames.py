@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal
 
 Kind = Literal["password", "secret", "token", "key", "auth", "credential", "nonce", "salt"]
@@ -70,6 +71,7 @@ _PASSLIKE: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def kind_of(name: str) -> Kind | None:
     """What `name` (an identifier, JSON key, option or heading) promises, or None where it promises nothing secret."""
     folded = _snake(name)

@@ -158,6 +158,8 @@ class SecretDetector:
         ]
 
     def _found(self, text: str, context: Context, places: Sequence[tuple[int, int]]) -> list[Finding]:
+        if not places and text.isascii() and not _promises(context):
+            return []
         found: dict[tuple[int, int], Finding] = {}
         ends = sorted(set(places))
         _refuse_hostile(text, [end for index, end in ends if index in self._assigning])
@@ -176,6 +178,11 @@ class SecretDetector:
             for one in _whole(text, context.key):
                 _keep(found, one)
         return list(found.values())
+
+
+def _promises(context: Context) -> bool:
+    """Whether the text is a value whose key promises a secret."""
+    return context.value and context.key is not None and keynames.kind_of(context.key) is not None
 
 
 def _refuse_hostile(text: str, ends: list[int]) -> None:

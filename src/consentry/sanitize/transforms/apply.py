@@ -90,16 +90,32 @@ def finish(
     text: str, findings: Iterable[Finding], scan: Callable[[str], list[Finding]], plan: Plan, subject: str = ""
 ) -> Applied:
     """`settle` where the first look was taken already."""
-    applied = apply(text, findings, plan, subject)
-    for _ in range(_MAX_ROUNDS):
-        if not applied.replacements:
-            return applied
-        protected = [(one.out_start, one.out_end) for one in applied.replacements]
-        more = apply(applied.text, scan(applied.text), plan, subject, protected)
-        if not more.replacements:
-            return applied
-        applied = _compose(applied, more)
+    [applied] = finish_many([text], [findings], lambda texts: [scan(one) for one in texts], plan, subject)
     return applied
+
+
+def finish_many(
+    texts: Sequence[str],
+    findings: Sequence[Iterable[Finding]],
+    scan_many: Callable[[list[str]], list[list[Finding]]],
+    plan: Plan,
+    subject: str = "",
+) -> list[Applied]:
+    """`finish` for each of many texts, with one scan for all that are looked at again."""
+    done = [apply(text, found, plan, subject) for text, found in zip(texts, findings, strict=True)]
+    left = [at for at, applied in enumerate(done) if applied.replacements]
+    for _ in range(_MAX_ROUNDS):
+        if not left:
+            break
+        changed = []
+        for at, found in zip(left, scan_many([done[at].text for at in left]), strict=True):
+            protected = [(one.out_start, one.out_end) for one in done[at].replacements]
+            more = apply(done[at].text, found, plan, subject, protected)
+            if more.replacements:
+                done[at] = _compose(done[at], more)
+                changed.append(at)
+        left = changed
+    return done
 
 
 def _outside(text: str, findings: list[Finding], plan: Plan, protected: Spans) -> list[_Piece]:
