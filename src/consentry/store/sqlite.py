@@ -19,12 +19,11 @@ from itertools import count
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from consentry.ledger.merkle import Frontier, leaf_hash
-from consentry.store import tables
 from consentry.store.migrate import migrate
 from consentry.store.store import Listener, News, Operation, StoreUnavailable
 from consentry.store.tx import Tx, Versions
@@ -174,16 +173,16 @@ class SqliteStore:
         """
         if not tx.entries:
             return self._seen, self._seen
-        row = writer.execute(_STATE).one()
-        frontier = Frontier.decode(row.frontier)
+        driver = _driver(writer)
+        frontier = Frontier.decode(driver.execute(_STATE).fetchone()[1])
         leaves = [leaf_hash(pending.entry) for pending in tx.entries]
         before, frontier = frontier.size, frontier.extend(leaves)
         rows = [
             (seq, pending.entry, leaf, pending.action_id, pending.request_id)
             for seq, pending, leaf in zip(count(before), tx.entries, leaves)
         ]
-        writer.exec_driver_sql(_ENTRY, rows)
-        writer.execute(tables.ledger_state.update().values(size=frontier.size, frontier=frontier.encode()))
+        driver.executemany(_ENTRY, rows)
+        driver.execute("UPDATE ledger_state SET size = ?, frontier = ?", (frontier.size, frontier.encode()))
         return before, frontier.size
 
     # Other processes on the same file.
@@ -235,13 +234,12 @@ class SqliteStore:
             self._engine = engine
             self._writer = engine.connect()
             self._reader = engine.connect()
-            self._seen = self._reader.execute(_STATE).one().size
+            self._seen = _driver(self._reader).execute(_STATE).fetchone()[0]
         except (OSError, DBAPIError, sqlite3.Error) as error:
             raise _unavailable(error) from None
 
     def _tx(self, connection: Connection, *, reading: bool = False) -> Tx:
-        row = connection.execute(_VERSIONS).one()
-        versions = Versions(row.policy, row.roster)
+        versions = Versions(*_driver(connection).execute(_VERSIONS).fetchone())
         return Tx(connection, now_ms=self._clock_ms(), versions=versions, reading=reading)
 
     def _open(self, connection: Connection | None) -> Connection:
@@ -250,8 +248,9 @@ class SqliteStore:
         return connection
 
 
-_STATE = select(tables.ledger_state.c.size, tables.ledger_state.c.frontier)
-_VERSIONS = select(tables.versions.c.policy, tables.versions.c.roster)
+# Statements of every batch go to the driver as they are.
+_STATE = "SELECT size, frontier FROM ledger_state"
+_VERSIONS = "SELECT policy, roster FROM versions"
 _ENTRY = "INSERT INTO ledger_entries (seq, entry, leaf, action_id, request_id) VALUES (?, ?, ?, ?, ?)"
 _NEWS = text(
     "SELECT e.seq, coalesce(a.id, e.action_id) AS action_id FROM ledger_entries e"
