@@ -29,6 +29,7 @@ _CROWDED = 128
 """So many matches, and so few characters for each that words could lift: then it pays to list the words of the text, so
 that most places need not be looked around."""
 
+_AFTER_ALONE = f" \t\r\n{SEPARATOR}"
 _MOST = 0.99
 _LIKELY = 0.5
 _NONE: Words = frozenset()
@@ -134,6 +135,8 @@ class PatternDetector:
         """Adds those matches of a pattern that its check and the words around them leave."""
         kind, group, name, subtype, add = pattern.type, pattern.group, self.name, pattern.subtype, found.append
         text, after = view.text, pattern.after
+        if max(pattern.score, pattern.confirmed) < self._floor and not self._may_be_lifted(pattern, view, keys):
+            hits = [match for match in hits if _ends_text(text, match.end(group))] if pattern.check else []
         for match in hits:
             start, end = match.span(group)
             if after and surroundings.word_before(text, start) not in after:
@@ -159,6 +162,13 @@ class PatternDetector:
             score = _LIKELY + score / 4
         return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
 
+    def _may_be_lifted(self, pattern: Pattern, view: View, keys: _Keys) -> bool:
+        """Whether a word that lifts the pattern stands anywhere in the text or over it."""
+        words = self._words[pattern.id]
+        if not pattern.lift:
+            return False
+        return view.words is None or not words.isdisjoint(view.words) or not all(map(words.isdisjoint, keys.words))
+
     def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys: _Keys) -> bool:
         words = self._words[pattern.id]
         possible = view.words is None or not words.isdisjoint(view.words)
@@ -171,6 +181,11 @@ def _crowded(matches: Sequence[Matches], length: int) -> bool:
     if sum(len(hits) for _, hits in matches) <= _MANY:
         return False
     return _CROWDED * sum(len(hits) for pattern, hits in matches if pattern.lift > 0) > length
+
+
+def _ends_text(text: str, end: int) -> bool:
+    """Whether a match may stand by itself, as far as the one character after it tells."""
+    return end == len(text) or text[end] in _AFTER_ALONE
 
 
 def _by_itself(view: View, start: int, end: int, keys: _Keys) -> bool:
