@@ -10,7 +10,7 @@ from consentry.policy.cedar import PolicySet
 from consentry.policy.model import Assurance, Escalation, Level
 from consentry.policy.problems import PolicyInvalid, Problem
 from consentry.policy.reads import context_reads
-from consentry.policy.source import _statements
+from consentry.policy.syntax import statements
 
 HEAD = "permit (principal, action, resource)"
 
@@ -197,7 +197,7 @@ def test_what_is_no_duration(text: str) -> None:
     ],
 )
 def test_policies_are_found_where_they_begin(text: str, lines: list[int]) -> None:
-    assert [line for line, _ in _statements(text)] == lines
+    assert [line for line, _ in statements(text)] == lines
 
 
 @pytest.mark.parametrize(
@@ -267,3 +267,53 @@ def test_every_operation_of_the_project_is_declared() -> None:
 )
 def test_what_a_condition_reads(node: object, paths: set[tuple[str, ...]]) -> None:
     assert context_reads(node) == paths
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        pytest.param(
+            f'@id("x") {HEAD}\nwhen {{ 1 > 2 }}\n// a; b\n\n@id("y") {HEAD};', 5, "missing before it", id="no-semicolon"
+        ),
+        pytest.param(f'@id("x")\n{HEAD}\n{HEAD};', 3, "the rule that begins at line 1", id="no-semicolon-bare-rules"),
+        pytest.param(f"{HEAD}\n{HEAD};", 2, "missing before it", id="no-semicolon-one-line-each"),
+        pytest.param(f'@id("x") {HEAD};\n@id("y") {HEAD}\nwhen {{ 1\n=== 2 }};', 4, "token `=`", id="in-a-condition"),
+        pytest.param(f'@id("x")\n@reason("why) {HEAD};', 2, "invalid token", id="open-string"),
+        pytest.param(f'@id("x")\n{HEAD}\n', 2, "does not end", id="no-end"),
+        pytest.param('@id("x")\npermt (principal, action, resource);', 1, "begins at line 1", id="line-unknown"),
+    ],
+)
+def test_a_syntax_error_has_the_line_of_what_is_wrong(text: str, line: int, said: str) -> None:
+    (found,) = problems(text)
+    assert (found.code, found.line) == ("policy-syntax", line)
+    assert said in found.text
+
+
+@pytest.mark.parametrize(
+    ("head", "suggested"),
+    [
+        ('principal, action == Action::"dataset.exprt", resource', "did you mean `dataset.export`?"),
+        ('principal, action in [Action::"dataset.exprt", Action::"sql.ddll"], resource', "did you mean `sql.ddl`?"),
+        ('principal is Agnt, action == Action::"dataset.export", resource', "did you mean `Agent`?"),
+    ],
+)
+def test_a_misspelt_head_is_told_with_the_nearest_name_and_hides_nothing(head: str, suggested: str) -> None:
+    found = [one.text for one in problems(f'@id("x") permit ({head}) when {{ context.facts.rws > 1 }};')]
+    assert any(suggested in one for one in found)
+    assert any("`facts.rws`" in one for one in found)
+    assert not any("applicable action" in one for one in found)
+
+
+def test_a_head_that_fits_no_operation_is_told_where_nothing_else_is_wrong() -> None:
+    (found,) = problems('@id("x") permit (principal, action, resource == Group::"a");')
+    assert "applicable action" in found.text
+
+
+def test_an_operation_like_no_other_gets_no_suggestion() -> None:
+    (found,) = problems('@id("x") permit (principal, action == Action::"zzzz", resource);')
+    assert "did you mean" not in found.text
+    assert "`schema.cedarschema`" in found.text
+
+
+def test_one_misspelt_fact_is_told_once_for_all_operations() -> None:
+    assert len(problems(f'@id("x") {HEAD} when {{ context.facts.rws > 1 }};')) == 1

@@ -21,7 +21,7 @@ class Severity(StrEnum):
 class Problem:
     """One thing that is wrong: a stable `code`, where, and what to do about it in `text`.
 
-    `line` is where the policy begins in its file, counted from 1.
+    `line` is where the policy begins in its file, counted from 1; for a syntax error, where the text stops being Cedar.
     """
 
     code: str

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import cedarpy
 
 from consentry.actions import Json
+from consentry.policy import syntax
 from consentry.policy.annotations import Rule, read
 from consentry.policy.problems import PolicyInvalid, Problem
 from consentry.policy.reads import Path, context_reads
 from consentry.policy.schema import Schema
-
-_STATEMENT = re.compile(r"""//[^\n]*|"(?:\\.|[^"\\])*"|;|[^"/;]+|.""", re.DOTALL)
+from consentry.policy.validation import validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,11 @@ def parse(files: Mapping[str, str], schema: Schema) -> tuple[Policy, ...]:
 
 
 def _file(file: str, text: str, schema: Schema) -> tuple[list[Policy], list[Problem]]:
-    statements = list(_statements(text))
+    statements = list(syntax.statements(text))
     try:
         document = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as error:
-        return [], [_syntax(file, statements, str(error))]
+        return [], [syntax.problem(file, statements, str(error))]
     if document["templates"]:
         return [], [Problem("policy-template", "templates (`?principal`, `?resource`) are not supported", file)]
     policies, problems = [], []
@@ -71,17 +70,7 @@ def _file(file: str, text: str, schema: Schema) -> tuple[list[Policy], list[Prob
         problems += wrong
         if rule is not None:
             policies.append(Policy(rule, _scope(tree), context_reads(tree["conditions"]), tree))
-    return policies, problems + _validate(file, text, schema, names)
-
-
-def _validate(file: str, text: str, schema: Schema, names: Mapping[str, tuple[str, int]]) -> list[Problem]:
-    seen: dict[tuple[str, str], Problem] = {}
-    for error in cedarpy.validate_policies(text, schema.handle).errors:
-        name, line = names.get(error.policy_id, (error.policy_id, 1))
-        words = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
-        words = re.sub(r' for Action::"[^"]*"$', "", words)  # the same mistake is reported once for each operation
-        seen.setdefault((name, words), Problem("policy-type", words, file, name, line))
-    return list(seen.values())
+    return policies, problems + validate(file, text, schema, names)
 
 
 def _duplicates(policies: Iterable[Policy]) -> list[Problem]:
@@ -115,34 +104,6 @@ def _principal(principal: Json) -> str | None:
     if principal["op"] == "==":
         return str(principal["entity"]["type"])  # type: ignore
     return None
-
-
-def _syntax(file: str, statements: Iterable[tuple[int, str]], error: str) -> Problem:
-    """Cedar's own message has no place: find the first policy that does not parse by itself."""
-    for line, statement in statements:
-        try:
-            cedarpy.policies_to_json_str(statement)
-        except ValueError as own:
-            return Problem("policy-syntax", f"not Cedar: {own}", file, None, line)
-    return Problem("policy-syntax", f"not Cedar: {error}", file)
-
-
-def _statements(text: str) -> Iterable[tuple[int, str]]:
-    """The policies of a file with the lines they begin on: what stands between semicolons, comments apart."""
-    line, start, parts = 1, 0, []
-    for match in _STATEMENT.finditer(text):
-        piece = match[0]
-        comment = piece.startswith("//")
-        if not start and piece.strip() and not comment:
-            start = line + piece[: len(piece) - len(piece.lstrip())].count("\n")
-        line += piece.count("\n")
-        if not comment:
-            parts.append(piece)
-        if piece == ";":
-            yield start, "".join(parts)
-            start, parts = 0, []
-    if "".join(parts).strip():
-        yield start, "".join(parts)
 
 
 def reraise(file: str, error: OSError | UnicodeDecodeError) -> PolicyInvalid:
