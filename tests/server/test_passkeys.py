@@ -33,7 +33,7 @@ def database() -> str:
 def store_section(database, request, monkeypatch) -> dict[str, dict[str, str]]:
     if database == "sqlite":
         return {}
-    monkeypatch.setenv("TEST_STORE_URL", request.getfixturevalue("postgres_url"))
+    monkeypatch.setenv("TEST_STORE_URL", request.getfixturevalue("migrated_postgres_url"))
     return {"store": {"url": "env:TEST_STORE_URL"}}
 
 
