@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from functools import cache
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from consentry.sanitize import Sanitizer
 from consentry.sanitize.normalize import plain, unescaped, views
+from consentry.sanitize.patterns.pattern import SEPARATOR
 
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
@@ -89,6 +91,35 @@ def test_f5_a_json_string_keeps_its_escapes_out_of_the_value() -> None:
     found = [text[one.start : one.end] for one in sanitizer().scan(text)]
     assert all("ada@example.org" in one or "bob@example.org" in one for one in found)
     assert len(found) == 2
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2])
+@pytest.mark.parametrize("inner", ["ada\\u0040example.org", 'to "ada\\u0040example.org" now'])
+def test_f5_a_value_in_json_in_json_in_json_is_found_where_it_stands(levels: int, inner: str) -> None:
+    text = inner
+    for _ in range(levels):
+        text = json.dumps({"body": text})
+    start = text.index("ada")
+    spans = [(one.start, one.end) for one in sanitizer().scan(text) if one.type == "EMAIL_ADDRESS"]
+    assert spans == [(start, text.index("example.org") + len("example.org"))]
+
+
+def test_a_run_of_base64_that_is_cut_short_ends_with_the_text() -> None:
+    text = in_base64("ada@example.org").rstrip("=;")
+    [found] = [one for one in sanitizer().scan(text) if one.type == "EMAIL_ADDRESS"]
+    assert found.end <= len(text)
+
+
+@given(
+    st.lists(st.sampled_from(["\\\\", "\\u0041", "\\u200b", "\\n", "u0041", "%41", "%4", "&#65;", "&", ";", "x", "é"]))
+)
+def test_characters_that_show_nothing_move_no_other(parts: list[str]) -> None:
+    text = "".join(parts)
+    view = unescaped(plain(text))
+    if view is not None:
+        spans = [view.span(at, at + 1) for at, char in enumerate(view.text) if char != SEPARATOR]
+        assert all(0 <= start < end <= len(text) for start, end in spans)
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
 
 
 def test_plain_ascii_has_one_view_and_it_is_the_text() -> None:

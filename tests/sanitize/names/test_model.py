@@ -101,3 +101,16 @@ def test_the_shipped_model_is_small_and_is_the_one_that_is_named():
     assert len(raw) <= 20_000_000
     assert (home / model.DIGEST_FILE).read_text().split()[0] == hashlib.sha256(raw).hexdigest()
     assert model.shipped() is model.shipped()
+
+
+def test_remembered_types_have_the_vectors_that_were_kept():
+    memory = model.Memory(2)
+    rng = np.random.default_rng(3)
+    keys = np.unique(rng.integers(0, 1 << 63, 50_000).astype(np.uint64))  # more than there are places
+    vectors = rng.normal(size=(len(keys), 2)).astype(np.float32)
+    assert (memory.recall(keys)[1] == -1).all()
+    memory.keep(keys, vectors)
+    found, row = memory.recall(keys)
+    met = row >= 0
+    assert 1 << 14 < met.sum() < len(keys)
+    np.testing.assert_array_equal(found[row[met]], vectors[met])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from consentry.sanitize import profiles
 from consentry.sanitize.finding import Finding
 from consentry.sanitize.transforms import Plan, apply, settle
+from consentry.sanitize.transforms.apply import finish, finish_many
 
 WORDS = {
     "PERSON": ["Ada Lovelace", "Grace Hopper", "Øyvind"],
@@ -102,6 +103,13 @@ def test_spans_index_the_original_and_the_output(text: str, name: str) -> None:
         rebuilt += [text[at : one.start], applied.text[one.out_start : one.out_end]]
         at = one.end
     assert "".join(rebuilt) + text[at:] == applied.text
+
+
+@given(st.lists(texts, max_size=5), st.sampled_from(sorted(PLANS)))
+def test_many_texts_finished_together_are_as_each_alone(many: list[str], name: str) -> None:
+    plan, found = PLANS[name], [greedy(text) for text in many]
+    together = finish_many(many, found, lambda again: [greedy(text) for text in again], plan)
+    assert together == [finish(text, mine, greedy, plan) for text, mine in zip(many, found, strict=True)]
 
 
 def test_overlapping_findings_go_together() -> None:
