@@ -89,6 +89,21 @@ def _write(name: str, text: str) -> Callable[[Path], object]:
             "NO_SUCH_URL",
         ),
         (
+            _write("consentry.toml", '[resources.b]\nkind = "http"\nhttp.bearer = "env:NO_SUCH_KEY"\n'),
+            "upstreams",
+            "`resources.b.http.bearer`: the environment variable `NO_SUCH_KEY` is not set",
+        ),
+        (
+            _write("consentry.toml", '[identity.scim]\ntoken = "env:NO_SUCH_SCIM"\n'),
+            "sign-in",
+            "`identity.scim.token`: the environment variable `NO_SUCH_SCIM` is not set",
+        ),
+        (
+            _write("consentry.toml", '[[webhooks]]\nurl = "https://x.example"\nsecret = "env:NO_SUCH_HOOK"\n'),
+            "channels",
+            "`webhooks.0.secret`",
+        ),
+        (
             _write("consentry.toml", '[resources.t]\nkind = "dataset"\npath = "/nothing/here.csv"\n'),
             "upstreams",
             "is no file",
@@ -108,6 +123,9 @@ def _write(name: str, text: str) -> Callable[[Path], object]:
         "wrong settings",
         "unsafe address",
         "upstream not set",
+        "credential not set",
+        "SCIM secret not set",
+        "webhook secret not set",
         "dataset gone",
         "channel secret not set",
         "policies gone",

@@ -68,7 +68,8 @@ def look(config: Path | None, data: Path | None) -> tuple[Finding, ...]:
 
 
 def _sign_in(settings: Settings) -> Iterator[Finding]:
-    """Providers and issuers of workload tokens are asked for their keys."""
+    """Secrets are there, and providers and issuers of workload tokens are asked for their keys."""
+    yield from _secrets("sign-in", settings.identity, "identity")
     if not settings.identity.oidc and not settings.identity.workload:
         return
     from consentry.server.signing_in import look_at_issuers
@@ -209,35 +210,33 @@ def _unsatisfied(problems: Sequence[Problem]) -> list[Finding]:
 
 def _upstreams(settings: Settings) -> Iterator[Finding]:
     for name, one in settings.resources.items():
+        unset = [found for found in _secrets("upstreams", one, f"resources.{name}") if found.grade is Grade.BROKEN]
+        if one.path is not None and not one.path.is_file():
+            yield Finding("upstreams", Grade.BROKEN, f"`resources.{name}.path` is no file", "actions on it fail")
+        elif unset:
+            yield from unset
+        else:
+            yield Finding("upstreams", Grade.FINE, f"{name} ({one.kind})")
+
+
+def _secrets(part: str, value: object, name: str) -> Iterator[Finding]:
+    """Whether each secret below this setting is where its reference says."""
+    from consentry.server.secrets import references
+
+    for where, secret in references(value, name):
         try:
-            if one.upstream is not None:
-                one.upstream.reveal()
-            if one.path is not None and not one.path.is_file():
-                yield Finding("upstreams", Grade.BROKEN, f"`resources.{name}.path` is no file", "actions on it fail")
-                continue
+            secret.reveal()
+            yield Finding(part, Grade.FINE, f"`{where}` is set")
         except ConsentryError as error:
-            yield Finding("upstreams", Grade.BROKEN, f"`resources.{name}.upstream`: {error}")
-            continue
-        yield Finding("upstreams", Grade.FINE, f"{name} ({one.kind})")
+            yield Finding(part, Grade.BROKEN, f"`{where}`: {error}")
 
 
 def _channels(settings: Settings) -> Iterator[Finding]:
-    slack = settings.channels.slack
-    secrets = [(f"webhooks.{index}.secret", hook.secret) for index, hook in enumerate(settings.webhooks)]
-    if slack is not None:
-        named = {"signing_secret": slack.signing_secret, "bot_token": slack.bot_token, "app_token": slack.app_token}
-        secrets += [(f"channels.slack.{name}", one) for name, one in named.items() if one is not None]
-    teams, webhook = settings.channels.teams, settings.channels.teams_webhook
-    if teams is not None:
-        secrets.append(("channels.teams.app_password", teams.app_password))
-    if webhook is not None:
-        secrets.append(("channels.teams_webhook.url", webhook.url))
-    for name, secret in secrets:
-        try:
-            secret.reveal()
-            yield Finding("channels", Grade.FINE, f"`{name}` is set")
-        except ConsentryError as error:
-            yield Finding("channels", Grade.BROKEN, f"`{name}`: {error}")
+    secrets = [
+        *_secrets("channels", settings.channels, "channels"),
+        *_secrets("channels", settings.webhooks, "webhooks"),
+    ]
+    yield from secrets
     if not secrets:
         yield Finding("channels", Grade.FINE, "web, API and command line")
     for name, probe in _probes(settings):

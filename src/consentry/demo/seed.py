@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from consentry.actions import Kind
+from consentry.client.errors import NotAdmitted
 from consentry.demo import pipeline
 from consentry.demo.records import COLUMNS, make_csv
-from consentry.errors import ConsentryError
+from consentry.errors import LOG_FIELDS, ConsentryError
 
 if TYPE_CHECKING:
     from consentry.identity.directory import Directory
@@ -74,6 +75,8 @@ def _work(url: str, token: str, folder: Path) -> None:
             done = pipeline.export(gate, folder / "customers.csv", folder)
             receipt = folder / f"receipt-{done.action_id}.json"
             receipt.write_bytes(gate.receipt(done.action_id))
-            log.info("demo exported", extra={"rows": done.rows})
+            log.info("demo exported", extra={LOG_FIELDS: {"rows": done.rows}})
+        except NotAdmitted as error:
+            log.info("demo not exported", extra={LOG_FIELDS: {"code": error.code}})
         except ConsentryError as error:
-            log.info("demo not exported", extra={"code": error.code})
+            log.warning("demo request failed", extra={LOG_FIELDS: {"code": error.code, "reason": str(error)}})

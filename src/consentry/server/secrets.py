@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from consentry.errors import ConsentryError
@@ -61,6 +62,21 @@ class SecretRef:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(_validate)
+
+
+def references(value: object, name: str) -> Iterator[tuple[str, SecretRef]]:
+    """Every secret in a part of the settings that is called `name`, each with its own dotted name."""
+    if isinstance(value, SecretRef):
+        yield name, value
+    elif isinstance(value, BaseModel):
+        for field_name in type(value).model_fields:
+            yield from references(getattr(value, field_name), f"{name}.{field_name}")
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from references(one, f"{name}.{key}")
+    elif isinstance(value, tuple):
+        for index, one in enumerate(value):
+            yield from references(one, f"{name}.{index}")
 
 
 def _validate(value: object) -> SecretRef:

@@ -58,3 +58,20 @@ async def test_a_local_server_without_any_gate(tmp_path):
         result = await client.call_tool("erase", {"table": "orders"})
     assert result.is_error
     assert "nobody" in result.content[0].text.lower() or "invite" in result.content[0].text.lower()
+
+
+@pytest.mark.parametrize("kind", ["file", "null"])
+async def test_what_is_no_pipe_is_read_to_its_end(gateway, tmp_path, kind):
+    source = tmp_path / "empty"
+    source.touch()
+    arguments = started(["--resource", "shop"], CONSENTRY_URL=gateway.services.origin, CONSENTRY_TOKEN=gateway.token)
+    stdin = os.open(os.devnull if kind == "null" else source, os.O_RDONLY)
+    try:
+        door = await asyncio.create_subprocess_exec(
+            arguments.command, *arguments.args, env=arguments.env, stdin=stdin,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        said, complained = await asyncio.wait_for(door.communicate(), 60)
+    finally:
+        os.close(stdin)
+    assert (door.returncode, said, complained) == (0, b"", b"")

@@ -223,6 +223,8 @@ async def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
         found = [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in result["violations"]]
         assert found == [], path
         assert await page.evaluate("document.documentElement.scrollWidth") <= size[0], path
+        if size != PHONE and await page.query_selector(".split"):
+            assert await page.evaluate("document.documentElement.scrollHeight") <= size[1], path
         await page.close()
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 import aiohttp
@@ -34,6 +35,22 @@ async def bridge(url: str, token: str, *, source: BinaryIO | None = None, sink: 
         await carrying.run(source or sys.stdin.buffer)
 
 
+async def _feed(reader: asyncio.StreamReader, source: BinaryIO) -> Callable[[], None]:
+    """Let `reader` have what comes from `source`; what is answered lets go of it.
+
+    An event loop can watch pipes, sockets and terminals. Files and `/dev/null` never make anybody wait: they are read.
+    """
+    loop = asyncio.get_running_loop()
+    mode = os.fstat(source.fileno()).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(source.fileno()):
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
+        return transport.close
+    with source:
+        reader.feed_data(await asyncio.to_thread(source.read))
+    reader.feed_eof()
+    return source.close
+
+
 class Bridge:
     """One client and one endpoint."""
 
@@ -51,16 +68,13 @@ class Bridge:
         """Carry messages both ways until the client's end of file."""
         await self._pipe.start(self._came, lambda error: None)
         reader = asyncio.StreamReader(limit=LIMIT)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(source.fileno()), "rb", 0)
-        )
+        close = await _feed(reader, os.fdopen(os.dup(source.fileno()), "rb", 0))
         try:
             while line := await reader.readline():
                 if line.strip():
                     await self._line(line)
         finally:
-            transport.close()
+            close()
             for task in (*self._working.values(), *self._others):
                 task.cancel()
             await asyncio.gather(*self._working.values(), *self._others, return_exceptions=True)
