@@ -42,9 +42,13 @@ class ActionBody(Body):
         str, Field(max_length=100, pattern=r"^[a-z][a-z0-9]*(?:[._-][a-z0-9]+){1,7}$", examples=["dataset.export"])
     ]
     resource: Annotated[Name, Field(examples=["crm"])]
-    arguments: JsonMap = Field(default={}, description="exact, to the character: two spellings are two actions")
-    operands: list[OperandBody] = Field(default=[], max_length=1000)
-    context: JsonMap = Field(default={}, description="what the caller says of the attempt: a run, a ticket, a purpose")
+    arguments: JsonMap = Field(
+        default_factory=dict, description="exact, to the character: two spellings are two actions"
+    )
+    operands: list[OperandBody] = Field(default_factory=list, max_length=1000)
+    context: JsonMap = Field(
+        default_factory=dict, description="what the caller says of the attempt: a run, a ticket, a purpose"
+    )
 
 
 class SubmitBody(ActionBody):
