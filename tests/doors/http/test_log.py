@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
+from aiohttp import web
 
 EMAIL = "ada.lovelace@example.org"
 BOTH = pytest.mark.parametrize("main", [False, True], ids=["listener", "main"])
@@ -96,3 +98,25 @@ async def test_a_caller_who_cannot_be_looked_up_is_logged_without_the_text(gatew
     for log in (text(), *capfd.readouterr()):
         assert EMAIL not in log
     assert "connection_failed" in text()
+
+
+async def test_a_caller_who_leaves_is_no_error(start, allow, upstream, logged):
+    async def much(request: web.Request, body: bytes) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(4096):
+                await answer.write(b"x" * 65536)
+        return answer
+
+    upstream.answers["much"] = much
+    async with start(policy=allow()) as gateway:
+        with logged() as text:
+            reader, writer = await asyncio.open_connection(*gateway.address())
+            writer.write(f"GET /much HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {gateway.token}\r\n\r\n".encode())
+            await reader.readexactly(1 << 20)
+            writer.transport.abort()
+            state, summary = await gateway.outcome()
+    assert state == "failed"
+    assert summary == "answered 200, the caller left in the middle"
+    assert "failed" not in text()

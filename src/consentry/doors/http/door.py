@@ -21,7 +21,7 @@ from consentry.doors.http.client import Answer, Client
 from consentry.doors.http.config import Profile, Upstream, secrets_of
 from consentry.doors.http.echoes import Watched, taken
 from consentry.doors.http.errors import Ambiguous, Denied, Unreadable
-from consentry.doors.http.exchange import Exchange
+from consentry.doors.http.exchange import CallerLeft, Exchange
 from consentry.doors.http.filters import Filter, Plain
 from consentry.doors.http.keeper import Caller, Keeper
 from consentry.doors.http.lens import Look
@@ -99,7 +99,7 @@ class Door:
             if isinstance(error, LensFailed) and error.__cause__ is not None:
                 log.error("lens_failed", extra=traced(error.__cause__))
             await refuse(exchange, error)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, CallerLeft):
             raise
         except Exception as error:
             log.error("request_failed", extra=traced(error))
@@ -238,7 +238,7 @@ class Door:
         except UpstreamFailed as error:
             status, summary = _failed(error, answer)
             await self._refuse(visit, error, decision)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, CallerLeft):
             if answer is not None:
                 status, summary = OutcomeStatus.FAILED, f"{summary}, the caller left in the middle"
             else:

@@ -6,6 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 
+class CallerLeft(Exception):
+    """The caller hung up while the answer was written. Nobody is there to be told."""
+
+
 class Exchange(Protocol):
     """A request that was taken, and the way back. The task that serves it is cancelled when the caller leaves."""
 
@@ -41,7 +45,8 @@ class Exchange(Protocol):
     def events(self) -> bool:
         """Whether what has been started is a stream of events."""
 
-    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None: ...
+    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        """The head of the answer. Like the rest of it, raises `CallerLeft`."""
 
     async def write(self, data: bytes) -> None:
         """Returns once there is room for more."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from consentry.doors.http.errors import Ambiguous
+from consentry.doors.http.exchange import CallerLeft
 from consentry.errors import traced
 
 LONGEST_FIELD = 1 << 16
@@ -78,16 +80,26 @@ class ListenerExchange:
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         self.started = True
         answer = self.answer = _Answer(status, headers)
-        await answer.prepare(self.request)
+        try:
+            await answer.prepare(self.request)
+        except ConnectionError:
+            raise CallerLeft from None
 
     async def write(self, data: bytes) -> None:
         assert self.answer is not None
-        if data:
+        if not data:
+            return
+        try:
             await self.answer.write(data)
+        except ConnectionError:
+            raise CallerLeft from None
 
     async def end(self) -> None:
         assert self.answer is not None
-        await self.answer.write_eof()
+        try:
+            await self.answer.write_eof()
+        except ConnectionError:
+            raise CallerLeft from None
 
     def cut(self) -> None:
         if self.request.transport is not None:
@@ -132,6 +144,7 @@ class Listener:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = ListenerExchange(request)
-        await self._handle(exchange)
+        with suppress(CallerLeft):
+            await self._handle(exchange)
         assert exchange.answer is not None
         return exchange.answer
