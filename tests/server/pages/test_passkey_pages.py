@@ -197,10 +197,8 @@ async def test_at_another_address_the_page_says_where_passkeys_work(desk) -> Non
     assert origin != desk.origin
     await desk.page.context.add_cookies([{"name": COOKIE, "value": desk.ada.token, "url": origin}])
     await desk.page.goto(f"{origin}/passkeys")
-    await desk.page.fill("[name=name]", "Blue key")
-    await desk.page.get_by_role("button", name="Register a passkey").click()
-    await desk.page.wait_for_selector("[data-passkey-note][data-failed]")
-    assert f"passkeys work at {desk.origin}" in await desk.page.inner_text("[data-passkey-note]")
+    assert await desk.page.get_by_role("button", name="Register a passkey").count() == 0
+    assert f"passkeys work at {desk.origin}" in await desk.page.inner_text("main")
 
 
 async def test_the_form_without_its_script_decides_nothing(desk) -> None:

@@ -9,14 +9,14 @@ from starlette.responses import Response
 from consentry.consent.model import Signed
 from consentry.errors import ConsentryError
 from consentry.identity.model import Session
-from consentry.identity.passkey import PasskeyUnavailable
+from consentry.identity.passkey import PasskeyUnavailable, Site
 from consentry.ledger.passkey import AssertionInvalid
 from consentry.server.auth import Person, services
+from consentry.server.origin import host_name
 from consentry.server.pages.forms import InvalidForm, read_form
 from consentry.server.pages.frame import frame
 from consentry.server.pages.response import html, see_other
 from consentry.server.pages.route import page_router
-from consentry.server.services import Services
 from consentry.server.views.passkeys import AssertionBody
 
 router = page_router()
@@ -25,7 +25,7 @@ router = page_router()
 @router.get("/passkeys")
 async def passkeys(request: Request, who: Person) -> Response:
     """Those of the person who looks."""
-    return await _page(services(request), who)
+    return await _page(request, who)
 
 
 @router.post("/passkeys/{passkey_id}/remove")
@@ -36,7 +36,7 @@ async def remove(request: Request, passkey_id: str, who: Person) -> Response:
     try:
         await parts.passkeys.remove(who, passkey_id, signed=signature(form.optional("assertion")))
     except ConsentryError as error:
-        return await _page(parts, who, error=error)
+        return await _page(request, who, error=error)
     return see_other("/passkeys")
 
 
@@ -48,11 +48,23 @@ def signature(text: str | None) -> Signed | None:
         raise InvalidForm("`assertion` is not what a passkey answers: press the button again") from None
 
 
-async def _page(parts: Services, who: Session, *, error: ConsentryError | None = None) -> Response:
+def number_for_name(host: str, site: Site) -> bool:
+    """Whether the loopback is looked at by its number, where browsers do no passkeys, and not by its name.
+
+    Of other hosts the `Host` header says too little, since a proxy may write its own: the page's script looks there.
+    """
+    return site.rp == "localhost" and host_name(host) != site.rp
+
+
+async def _page(request: Request, who: Session, *, error: ConsentryError | None = None) -> Response:
+    parts = services(request)
     page = await frame(parts, who, "passkeys")
     origin, rp, unavailable = "", "", None
     try:
-        origin, rp = parts.passkeys.site.origin, parts.passkeys.site.rp
+        site = parts.passkeys.site
+        origin, rp = site.origin, site.rp
+        if number_for_name(request.headers.get("host", ""), site):
+            unavailable = f"passkeys work at {origin}: open Consentry there and sign in"
     except PasskeyUnavailable as reason:
         unavailable = str(reason)
     rows = await parts.passkeys.of(who.subject)
