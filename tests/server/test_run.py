@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from consentry.server.run import NotSafe, PortTaken, check_address, is_loopback, listen
+from consentry.server.run import NotSafe, check_address, is_loopback, listen
+from consentry.server.serving import PortTaken
 from consentry.server.settings import Settings
 
 SCRIPT = """
@@ -122,6 +123,10 @@ async def test_c6_nothing_is_lost_by_a_kill(tmp_path) -> None:
     )
     assert again.stdout is not None
     origin = (await asyncio.wait_for(again.stdout.readline(), 60)).decode().split()[-1]
+    await asyncio.wait_for(again.stdout.readline(), 60)
+    hint = (await asyncio.wait_for(again.stdout.readline(), 60)).decode()
+    assert f"{origin}/sign-in " in hint, "somebody signed in before: there is no link, and the way in is said"
+    assert "consentry up --sign-in EMAIL" in hint
     try:
         async with httpx2.AsyncClient(base_url=origin, trust_env=False) as http:
             found = await http.get(f"/v1/actions/{action['id']}", headers=headers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from consentry.cli.output import say
-from consentry.errors import InvalidInput
-from consentry.server.serving import CleanExit
+from consentry.server.serving import CleanExit, bound
 
 Read = Callable[[str], Awaitable[bytes | None]]
 """The bytes at a path of tlog-tiles (`checkpoint`, `tile/…`) or `key`; `None` where there is nothing."""
@@ -72,7 +70,7 @@ async def _serve(read: Read, host: str, port: int) -> None:
         kind = "application/octet-stream" if tile else "text/plain; charset=utf-8"
         return Response(data, 200, {"cache-control": age, "x-content-type-options": "nosniff"}, kind)
 
-    listening = _listen(host, port)
+    listening = bound(host, port)
     app = Starlette(routes=[Route("/{path:path}", answer)])
     server = CleanExit(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
     say(f"the log is at http://{host}:{listening.getsockname()[1]}/checkpoint")
@@ -80,14 +78,3 @@ async def _serve(read: Read, host: str, port: int) -> None:
         await server.serve(sockets=[listening])
     finally:
         listening.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError:
-        listening.close()
-        raise InvalidInput(f"`{host}:{port}` cannot be listened on: choose another with `--port`") from None
-    return listening

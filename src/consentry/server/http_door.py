@@ -163,7 +163,7 @@ async def _listen(
     services: Services, doors: Doors, name: str, settings: ResourceSettings, address: str | None
 ) -> tuple[Listener, str]:
     from consentry.doors.http.listener import Listener
-    from consentry.server.run import PortTaken
+    from consentry.server.serving import PortTaken
 
     host, port = _address(name, address or settings.listen or "")
     server = services.settings.server

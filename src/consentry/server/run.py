@@ -23,7 +23,7 @@ from consentry.server.http_door import listeners
 from consentry.server.impatient import impatient
 from consentry.server.logs import log, set_up
 from consentry.server.services import Services
-from consentry.server.serving import CleanExit
+from consentry.server.serving import CleanExit, bound
 from consentry.server.settings import Settings
 from consentry.server.webhooks import Deliverer
 
@@ -36,12 +36,6 @@ class NotSafe(ConsentryError):
     """The server would listen where others could read its traffic."""
 
     code = "not_safe"
-
-
-class PortTaken(ConsentryError):
-    """Something else listens there."""
-
-    code = "port_taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +189,7 @@ def is_loopback(host: str) -> bool:
 
 def listen(settings: Settings) -> socket.socket:
     """The socket, bound before anything is opened. Raises `PortTaken`."""
-    host, port = settings.server.host, settings.server.port
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError:
-        listening.close()
-        raise PortTaken(f"`{host}:{port}` cannot be listened on: choose another with `--port`") from None
+    listening = bound(settings.server.host, settings.server.port)
     listening.setblocking(False)
     return listening
 
@@ -234,6 +221,8 @@ def announce(settings: Settings, services: Services, link: Invitation | None, op
         target = f"{origin}/sign-in#token={link.token}"
         hours = max(1, settings.identity.link // 3_600_000)
         lines += [f"Sign in once as  {link.email} (the link holds for {hours} h)", f"  {target}"]
+    else:
+        lines.append(f"Sign in at       {origin}/sign-in (no link? `consentry up --sign-in EMAIL` prints one)")
     print("\n".join(lines), flush=True)
     if not options.no_browser and sys.stdout.isatty():
         webbrowser.open(target)

@@ -1,11 +1,32 @@
-"""A server that ends well."""
+"""A server that begins and ends well."""
 
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator
 
 import uvicorn
+
+from consentry.errors import ConsentryError
+
+
+class PortTaken(ConsentryError):
+    """Something else listens there."""
+
+    code = "port_taken"
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket of that address. Raises `PortTaken`."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise PortTaken(f"`{host}:{port}` cannot be listened on: choose another with `--port`") from None
+    return listening
 
 
 class CleanExit(uvicorn.Server):
