@@ -39,6 +39,7 @@ def fails_with(monkeypatch: pytest.MonkeyPatch) -> object:
         (Unreachable("gone"), 1),
         (Refused("no", code="not_granted", status=403), 3),
         (Refused("no", code="not_eligible", status=403), 1),
+        (Refused("what", code="invalid_fields", status=422), 2),
         (KeyboardInterrupt(), 130),
         (BrokenPipeError(), 1),
         (RuntimeError("secret text"), 1),

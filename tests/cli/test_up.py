@@ -119,7 +119,24 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, capsys: pytest.CaptureFix
         taken.listen()
         port = str(taken.getsockname()[1])
         assert run(["up", "--port", port, "--data", str(tmp_path / "data")]) == 1
-    assert f"127.0.0.1:{port}" in capsys.readouterr().err
+        assert f"127.0.0.1:{port}" in (said := capsys.readouterr().err)
+        assert "[port_taken]" in said
+        (tmp_path / "bundle").mkdir()
+        assert run(["ledger", "serve", str(tmp_path / "bundle"), "--port", port]) == 1
+    assert capsys.readouterr().err == said
+
+
+def test_policies_that_do_not_load_are_told_one_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "a.cedar").write_text("permit (principal, action, resource);\n@id('x') permit")
+    (tmp_path / "policies" / "b.cedar").write_text("permit (principal, action, resource);")
+    (tmp_path / "consentry.toml").write_text('[policy]\ndir = "policies"\n')
+    assert run(["up", "--port", "0", "--data", str(tmp_path / "data")]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: a.cedar:2: ")
+    assert first.endswith("[policy-syntax]")
+    assert second.startswith("error: b.cedar:1: ")
+    assert second.endswith("[policy-id-missing]")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ _EXIT_BY_CODE = {
     "expired": EXPIRED,
     "still_pending": EXPIRED,
 }
+_INPUT_AT_FAULT = frozenset({400, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def run(argv: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE if end.code is None else FAILED
     except ConsentryError as error:
-        _complain(f"{error} [{error.code}]")
+        for line in _lines(error):
+            _complain(line)
         return exit_code(error)
     except KeyboardInterrupt:
         _complain("interrupted")
@@ -153,7 +155,16 @@ def run(argv: Sequence[str]) -> int:
 
 def exit_code(error: ConsentryError) -> int:
     """3 denied, 4 expired, 2 where the input was at fault, else 1."""
-    return _EXIT_BY_CODE.get(error.code, USAGE if error.status == 400 else FAILED)
+    return _EXIT_BY_CODE.get(error.code, USAGE if error.status in _INPUT_AT_FAULT else FAILED)
+
+
+def _lines(error: ConsentryError) -> list[str]:
+    """What is said of an error: one line, but for policies, which have one for each thing that is wrong with them."""
+    from consentry.policy.problems import PolicyInvalid
+
+    if isinstance(error, PolicyInvalid):
+        return [str(problem) for problem in error.problems]
+    return [f"{error} [{error.code}]"]
 
 
 def _hush() -> None:
