@@ -17,8 +17,10 @@ import pytest
 
 from consentry import Consentry
 from consentry.cli import saved
+from consentry.cli.requests import STATES
 from consentry.cli.root import run
 from consentry.client import Decision
+from consentry.consent.states import RequestState
 from consentry.demo.people import Someone
 
 House = Any  # of tests/conftest.py
@@ -75,6 +77,28 @@ def test_a_session_is_not_sent_to_another_server(
     monkeypatch.setenv("CONSENTRY_URL", "http://127.0.0.1:9")
     assert run(["whoami"]) == 1
     assert "nobody is signed in at `http://127.0.0.1:9`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:7272", "localhost:7272", "ftp://127.0.0.1:7272"])
+def test_an_address_without_its_scheme_is_told(
+    at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("CONSENTRY_URL", url)
+    for words in (["whoami"], ["login", "LINK"], ["ledger", "checkpoint"]):
+        assert run(words) == 2
+        assert f"did you mean `http://{url.removeprefix('ftp://')}`?" in capsys.readouterr().err
+
+
+def test_a_state_that_there_is_not_is_told_with_those_that_there_are(
+    at: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at("joon")
+    assert run(["requests", "list", "--state", "bogus"]) == 2
+    assert "pending, approved, denied, expired, withdrawn" in capsys.readouterr().err
+
+
+def test_the_states_of_requests_are_all_there() -> None:
+    assert tuple(RequestState) == STATES
 
 
 def test_a_steward_approves_what_was_shown(

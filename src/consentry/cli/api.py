@@ -28,9 +28,24 @@ class NotLoggedIn(ConsentryError):
 
 
 def where() -> str:
-    """The server's address: `CONSENTRY_URL`, else where somebody signed in, else this machine."""
-    kept = None if os.environ.get("CONSENTRY_URL") else saved.load()
-    return os.environ.get("CONSENTRY_URL") or (kept.url if kept else DEFAULT_URL)
+    """The server's address: `CONSENTRY_URL`, else where somebody signed in, else this machine.
+
+    Raises `InvalidInput` where `CONSENTRY_URL` is no address.
+    """
+    told = os.environ.get("CONSENTRY_URL")
+    if told:
+        _check_address(told)
+        return told
+    kept = saved.load()
+    return kept.url if kept else DEFAULT_URL
+
+
+def _check_address(url: str) -> None:
+    if url.startswith(("http://", "https://")) and url.partition("://")[2].strip("/"):
+        return
+    host = url.partition("://")[2] if "://" in url else url
+    meant = f": did you mean `http://{host}`?" if host.strip("/") else ""
+    raise InvalidInput(f"`CONSENTRY_URL` is `{url}`, which is no `http://` or `https://` address{meant}")
 
 
 def credentials() -> tuple[str, str]:

@@ -20,8 +20,9 @@ Shown = Annotated[
     str | None, typer.Option("--shown", help="The digest that `show` printed: decide only if it is still the same.")
 ]
 
+STATES = ("pending", "approved", "denied", "expired", "withdrawn")
 YOU = {
-    "author": "asked, or own it",
+    "author": "have a part in it",
     "decided": "too late",
     "disabled": "disabled",
     "member_since": "joined later",
@@ -45,16 +46,17 @@ def register(app: typer.Typer) -> None:
 
 
 def every(
-    state: Annotated[str | None, typer.Option("--state", help="pending, approved, denied, expired, withdrawn.")] = (
-        "pending"
-    ),
+    state: Annotated[str, typer.Option("--state", help=f"{', '.join(STATES)}.")] = "pending",
     mine: Annotated[bool, typer.Option("--mine", help="Only those that you may decide.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=200)] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Requests that you may see, those that you may decide first."""
     from consentry.cli import api
+    from consentry.errors import InvalidInput
 
+    if state not in STATES:
+        raise InvalidInput(f"`--state` must be one of {', '.join(STATES)}")
     with api.connect() as server:
         page = server.get("/v1/requests", state=state, mine="true" if mine else None, limit=str(limit))
     if as_json:
@@ -62,7 +64,7 @@ def every(
         return
     rows = [_row(one) for one in _items(page)]
     if not rows:
-        tell(f"no {state or ''} requests".replace("  ", " "))
+        tell(f"no {state} requests")
         return
     table(("id", "state", "what", "until", "you"), rows)
 
