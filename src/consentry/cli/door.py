@@ -65,7 +65,27 @@ async def _carry(resource: str) -> None:
     from consentry.server.mcp import carry
 
     url, token = api.credentials()
-    await carry(f"{url.rstrip('/')}/mcp/{quote(resource, safe='')}", token)
+    path = f"/mcp/{quote(resource, safe='')}"
+    await _require_there(url, token, path, resource)
+    await carry(url.rstrip("/") + path, token)
+
+
+async def _require_there(url: str, token: str, path: str, resource: str) -> None:
+    """Raises `InvalidInput` where the server says that it has no such resource. All else is for the client to hear."""
+    from consentry.client.http import HttpTransport, Repeat
+    from consentry.errors import ConsentryError
+
+    http = HttpTransport(url, token, patience_s=0.0)
+    try:
+        await http.send("OPTIONS", path, repeat=Repeat.SAFE)
+    except ConsentryError as error:
+        if error.code == "not_found":
+            raise InvalidInput(
+                f"there is no MCP resource `{resource}` at `{url}`: `consentry doctor`, where that server runs, lists "
+                f'its resources; add `[resources.{resource}]` with `kind = "mcp"` to its settings'
+            ) from None
+    finally:
+        await http.close()
 
 
 async def _beside(resource: str, command: tuple[str, ...]) -> None:

@@ -75,3 +75,15 @@ async def test_what_is_no_pipe_is_read_to_its_end(gateway, tmp_path, kind):
     finally:
         os.close(stdin)
     assert (door.returncode, said, complained) == (0, b"", b"")
+
+
+async def test_a_resource_that_there_is_not_is_told_at_the_start(gateway):
+    arguments = started(["--resource", "nosuch"], CONSENTRY_URL=gateway.services.origin, CONSENTRY_TOKEN=gateway.token)
+    door = await asyncio.create_subprocess_exec(
+        arguments.command, *arguments.args, env=arguments.env, stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, complained = await asyncio.wait_for(door.communicate(), 60)
+    assert (door.returncode, said) == (2, b"")
+    assert b"no MCP resource `nosuch`" in complained
+    assert b"consentry doctor" in complained
