@@ -91,6 +91,8 @@ async def test_who_prefers_to_come_back_gets_a_202(gateway, upstream, main):
     found = json.loads(body)
     assert (status, found["state"], given["preference-applied"]) == (202, "pending", "respond-async")
     assert given["location"] == found["status_url"]
+    assert found["url"] in found["detail"]
+    assert "send exactly the same request again" in found["detail"]
     async with gateway.http.get(given["location"], headers={"authorization": f"Bearer {gateway.token}"}) as answer:
         assert (await answer.json())["state"] == "pending"
     await gateway.vote()

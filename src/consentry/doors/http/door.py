@@ -170,7 +170,8 @@ class Door:
             return None
 
     async def _accept(self, visit: Visit, decision: Decision) -> None:
-        headers, body = pausing.accepted(self._members(decision))
+        detail = str(pausing.pending(decision, self._keeper.request_url(decision)))
+        headers, body = pausing.accepted({**self._members(decision), "detail": detail})
         await visit.exchange.start(202, headers)
         await visit.exchange.write(body)
         await visit.exchange.end()
