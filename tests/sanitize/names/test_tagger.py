@@ -145,3 +145,8 @@ def test_a_key_is_not_believed_about_running_text():
 def test_a_reason_never_quotes_the_name():
     text = "Judge Okonkwo met Anna Kowalska. Kowalska left."
     assert all("kowalska" not in one.reason.lower() for one in names.detector().scan(text, NO_CONTEXT))
+
+
+@pytest.mark.parametrize("text", ["key AKIAIOSFODNN7EXAMPLE here", "aws_access_key_id = AKIAIOSFODNN7EXAMPLE"])
+def test_the_beginning_of_a_code_is_no_name(text: str) -> None:
+    assert names.detector().scan(text, NO_CONTEXT) == []

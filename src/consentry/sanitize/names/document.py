@@ -16,6 +16,7 @@ from consentry.sanitize.names import features
 from consentry.sanitize.names.decode import Mask, Rows
 from consentry.sanitize.names.model import Model
 from consentry.sanitize.names.tokens import (
+    SHAPE_DIGIT,
     SHAPE_INITIAL,
     SHAPE_LOWER,
     SHAPE_MIXED,
@@ -82,8 +83,13 @@ def mended(tokens: Tokens, owner: Rows, named: Sequence[Named], words: Vocabular
     """The tagger's names put right: parts of one name joined, names after a title whole, lower-case ones where nobody
     else is written so dropped, and words in program text too."""
     joined: list[Named] = []
-    alone = in_code(tokens, np.array([one.first for one in named], np.intp), words).tolist()
-    plain = [one for one, program in zip(named, alone, strict=True) if one.first < one.last or not program]
+    first = np.array([one.first for one in named], np.intp)
+    alone, number = in_code(tokens, first, words).tolist(), _numbered(tokens, first).tolist()
+    plain = [
+        one
+        for one, program, code in zip(named, alone, number, strict=True)
+        if one.first < one.last or not (program or (code and one.label != "PERSON"))
+    ]
     for one in _cased(tokens, owner, plain):
         before = joined[-1] if joined else None
         if before and _continues(tokens, owner, before, one):
@@ -104,6 +110,12 @@ def in_code(tokens: Tokens, rows: Rows, words: Vocabulary) -> Mask:
     opened = (before < rows) & (gap[rows] == 0) & features.contains(words.opening, key[before])
     initial = tokens.shape[np.maximum(rows - 2, 0)] == SHAPE_SINGLE
     return np.asarray(mask | (opened & ~initial))
+
+
+def _numbered(tokens: Tokens, rows: Rows) -> Mask:
+    """Which of the tokens `rows` go on with a digit: parts of codes, keys and part numbers, and of handles."""
+    after = np.minimum(rows + 1, len(tokens) - 1)
+    return np.asarray((after > rows) & (tokens.gap[after] == 0) & (tokens.shape[after] == SHAPE_DIGIT))
 
 
 def _continues(tokens: Tokens, owner: Rows, before: Named, one: Named) -> bool:
