@@ -97,6 +97,16 @@ def test_a_state_that_there_is_not_is_told_with_those_that_there_are(
     assert "pending, approved, denied, expired, withdrawn" in capsys.readouterr().err
 
 
+def test_whoever_has_a_part_in_an_action_is_told_so_in_the_list(
+    house: House, at: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = str(pending(house, "whose part").request_id)
+    at("mara")
+    assert run(["requests", "list"]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith(request)]
+    assert line.endswith("have a part in it")
+
+
 def test_the_states_of_requests_are_all_there() -> None:
     assert tuple(RequestState) == STATES
 
