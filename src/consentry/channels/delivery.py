@@ -37,7 +37,7 @@ from consentry.consent.reading import preview as load_preview
 from consentry.consent.roster import Directory
 from consentry.consent.rows import AnyRow, load_action, load_request
 from consentry.consent.states import RequestState
-from consentry.errors import ConsentryError
+from consentry.errors import ConsentryError, traced
 from consentry.store import Store, Tx, tables
 from consentry.store.tx import Row
 
@@ -272,7 +272,7 @@ class Deliverer:
         except ConsentryError as error:
             failed = SendFailed(str(error))
         except Exception as error:  # one message that cannot be made holds no other back
-            log.error("channel_message_failed", exc_info=error)
+            log.error("channel_message_failed", extra=traced(error))
             failed = SendFailed(f"failed inside: {type(error).__name__}", ambiguous=True)
         await self._store.write(lambda tx: self._settle(tx, job, posted, provider_note, failed))
         if failed is not None and not isinstance(failed, RateLimited):

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentry.actions import Kind
 from consentry.consent.errors import NotAllowed
-from consentry.errors import ConsentryError, NotFound, Unavailable
+from consentry.errors import ConsentryError, NotFound, Unavailable, traced
 from consentry.identity.errors import NotSignedIn
 from consentry.server.access import ANYBODY, PERSONS, Access
 from consentry.server.auth import SESSION
@@ -167,7 +167,7 @@ class Edge:
         if isinstance(error, HTTPException):  # the pages' framework
             error = _of_framework(error)
         if not isinstance(error, ConsentryError):
-            logging.getLogger("consentry").error("internal", exc_info=error)
+            logging.getLogger("consentry").error("internal", extra=traced(error))
         elif isinstance(error, Unavailable):
             log(logging.WARNING, "unavailable", code=error.code, route=scope.get(ROUTE, "none"))
         await _answer(error, scope)(scope, receive, send)

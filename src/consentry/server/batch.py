@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consentry.consent.model import Ballot, BallotVerdict, Request, Signed
-from consentry.errors import ConsentryError
+from consentry.errors import ConsentryError, traced
 from consentry.server.problems import Internal
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def _vote(services: Services, session: Session, word: Word, channel: str) 
     except ConsentryError as error:
         return Answer(word, error=error)
     except Exception as error:  # a defect in one must not hide what became of those before it
-        log.error("internal", exc_info=error)
+        log.error("internal", extra=traced(error))
         return Answer(word, error=Internal())
     services.metrics.count("consentry_votes_total", verdict=word.verdict.value, channel=channel)
     return Answer(word, voted)

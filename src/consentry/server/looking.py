@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from consentry.actions import Action, Actor, JsonObject, Operand
 from consentry.consent.errors import OperandChanged
+from consentry.errors import traced
 from consentry.policy.model import Facts
 from consentry.server.dataset import digest, read_table
 from consentry.server.lens import LensFailed, Remembering, Table, facts, scan_texts, table_facts, to_scan
@@ -90,7 +91,7 @@ class Lens:
                 return await asyncio.to_thread(scan_texts, found, self._scanner)
             return scan_texts(found, self._scanner)
         except Exception as error:
-            log.error("lens_failed", exc_info=error)
+            log.error("lens_failed", extra=traced(error))
             raise LensFailed("the arguments could not be scanned, so the action is denied; see the log") from None
 
     async def _table(self, resource: str, path: Path, columns: Mapping[str, str]) -> Table:
@@ -104,7 +105,7 @@ class Lens:
         except LensFailed:
             raise
         except Exception as error:
-            log.error("lens_failed", exc_info=error)
+            log.error("lens_failed", extra=traced(error))
             raise LensFailed("the dataset could not be scanned, so the action is denied; see the log") from None
         if len(self._tables) >= MAX_KEPT:
             self._tables.clear()
@@ -118,7 +119,7 @@ class Lens:
 
                 self._sanitizer = Sanitizer.default(names=False)
             except Exception as error:
-                log.error("sanitizer_failed", exc_info=error)
+                log.error("sanitizer_failed", extra=traced(error))
                 raise LensFailed("the sanitizer cannot be loaded, so the action is denied; see the log") from None
         return self._sanitizer
 

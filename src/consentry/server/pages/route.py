@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consentry.consent.errors import NotAllowed
-from consentry.errors import ConsentryError
+from consentry.errors import ConsentryError, traced
 from consentry.identity.errors import NotSignedIn
 from consentry.server.pages.response import html, local_path, see_other
 from consentry.server.problems import CrossSite, Internal
@@ -37,7 +37,7 @@ class PageRoute(APIRoute):
             except (HTTPException, RequestValidationError):
                 raise  # the framework's own, answered where it is set up
             except Exception as error:
-                log.error("internal", exc_info=error)
+                log.error("internal", extra=traced(error))
                 return error_page(Internal(), request)
 
         return answer
