@@ -1,0 +1,80 @@
+"""Answers leave in one piece where they can, in order always."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from consentry.server.strict_http import SMALL, Joined
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+
+
+class Wire:
+    """What a transport was told."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.told.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+@pytest.fixture
+async def wire() -> Wire:
+    return Wire()
+
+
+def joined(wire: Wire) -> Joined:
+    return Joined(cast("Any", wire), asyncio.get_running_loop())
+
+
+async def test_a_head_leaves_with_its_body(wire: Wire) -> None:
+    one = joined(wire)
+    one.write(HEAD)
+    one.write(b"ok")
+    await asyncio.sleep(0)
+    assert wire.told == [HEAD + b"ok"]
+
+
+async def test_a_head_without_a_body_does_not_wait_for_it(wire: Wire) -> None:
+    one = joined(wire)
+    one.write(HEAD)
+    await asyncio.sleep(0)
+    assert wire.told == [HEAD]
+    one.write(b"data: 1\n\n")
+    assert wire.told == [HEAD, b"data: 1\n\n"]
+
+
+async def test_a_large_body_is_not_copied(wire: Wire) -> None:
+    one = joined(wire)
+    body = bytes(SMALL + 1)
+    one.write(HEAD)
+    one.write(body)
+    assert wire.told == [HEAD, body]
+
+
+async def test_nothing_is_lost_by_closing(wire: Wire) -> None:
+    one = joined(wire)
+    one.write(HEAD)
+    one.close()
+    await asyncio.sleep(0)
+    assert (wire.told, wire.closed, one.is_closing()) == ([HEAD], True, True)
+
+
+async def test_parts_that_end_like_heads_keep_their_order(wire: Wire) -> None:
+    one = joined(wire)
+    for part in (HEAD, b"a\r\n\r\n", b"b\r\n\r\n", b"c"):
+        one.write(part)
+    await asyncio.sleep(0)
+    assert b"".join(wire.told) == HEAD + b"a\r\n\r\nb\r\n\r\nc"
