@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,7 +60,8 @@ def test_nothing_there_yet_is_a_note_and_makes_nothing(tmp_path: Path, capsys: p
     assert not (tmp_path / "none").exists()
 
 
-def test_it_changes_nothing(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_changes_nothing(data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 40))  # others write meanwhile
     before = (data / "ledger.checkpoint").read_bytes()
     sizes = [json.loads(_json(data, capsys))["findings"] for _ in range(2)]
     assert sizes[0] == sizes[1]

@@ -35,8 +35,8 @@ _EXIT_BY_CODE = {
     "not_admitted": DENIED,
     "expired": EXPIRED,
     "still_pending": EXPIRED,
+    "invalid_fields": USAGE,
 }
-_INPUT_AT_FAULT = frozenset({400, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def run(argv: Sequence[str]) -> int:
 
 def exit_code(error: ConsentryError) -> int:
     """3 denied, 4 expired, 2 where the input was at fault, else 1."""
-    return _EXIT_BY_CODE.get(error.code, USAGE if error.status in _INPUT_AT_FAULT else FAILED)
+    return _EXIT_BY_CODE.get(error.code, USAGE if error.status == 400 else FAILED)
 
 
 def _lines(error: ConsentryError) -> list[str]:
