@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,8 @@ def _work(url: str, token: str, folder: Path) -> None:
             receipt = folder / f"receipt-{done.action_id}.json"
             receipt.write_bytes(gate.receipt(done.action_id))
             log.info("demo exported", extra={LOG_FIELDS: {"rows": done.rows}})
+        except CancelledError:
+            return  # the process ends while nobody has decided
         except NotAdmitted as error:
             log.info("demo not exported", extra={LOG_FIELDS: {"code": error.code}})
         except ConsentryError as error:
