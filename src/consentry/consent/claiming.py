@@ -267,4 +267,4 @@ def _void(tx: Tx, decision: Decision, cause: str, error: GateError) -> Refusal:
         entry={"cause": cause},
     ):
         return Refusal(error)
-    raise AlreadyClaimed("this grant was used")
+    raise _final(load_decision(tx, decision.action_id).state)  # somebody was faster: say what they did
