@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from consentry.consent import sweeping
+from consentry.consent import claiming, sweeping
 from consentry.consent.errors import AlreadyClaimed, Expired, NotGranted, UnknownGrant, Void
 from consentry.consent.model import ActionState, HistoryQuery
 from consentry.consent.policies import put_in_force
@@ -88,13 +88,31 @@ async def test_a_grant_of_policy_expires_on_read_and_is_written_down_once(world)
     assert set(await in_state(world, ActionState.EXPIRED)) == {swept.action_id, refused.action_id}
 
 
-async def test_b11_a_tightened_policy_voids_a_grant_of_policy(world):
-    decision = await world.submit("dataset.read")
+async def _forbid(world) -> None:
     tight = PolicySet.load({"a.cedar": '@id("no") forbid (principal, action == Action::"dataset.read", resource);'})
     await world.gate.store.write(lambda tx: put_in_force(tx, tight, None, by="test"))
+
+
+async def test_b11_a_tightened_policy_voids_a_grant_of_policy(world):
+    decision = await world.submit("dataset.read")
+    await _forbid(world)
     with pytest.raises(Void):
         await world.claim(decision)
     assert await world.entries(decision.action_id) == ["action.allowed", "grant.void"]
+
+
+async def test_c2_who_loses_a_claim_to_a_void_is_told_that_the_grant_is_void(world, monkeypatch):
+    """On PostgreSQL two may find the same grant open and its ground gone; one of them ends it."""
+    seen_by_both = await world.submit("dataset.read")
+    await _forbid(world)
+    with pytest.raises(Void):
+        await world.claim(seen_by_both)
+    reads = iter([seen_by_both])
+    real = claiming.load_decision
+    monkeypatch.setattr(claiming, "load_decision", lambda tx, one: next(reads, None) or real(tx, one))
+    with pytest.raises(Void):
+        await world.claim(seen_by_both)
+    assert (await world.entries(seen_by_both.action_id)).count("grant.void") == 1
 
 
 async def test_grants_come_newest_first_whether_or_not_they_have_rows(world):

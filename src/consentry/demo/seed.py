@@ -82,4 +82,4 @@ def _work(url: str, token: str, folder: Path) -> None:
         except NotAdmitted as error:
             log.info("demo not exported", extra={LOG_FIELDS: {"code": error.code}})
         except ConsentryError as error:
-            log.warning("demo request failed", extra={LOG_FIELDS: {"code": error.code, "reason": str(error)}})
+            log.warning("demo request failed", extra={LOG_FIELDS: {"code": error.code}})
