@@ -201,14 +201,14 @@ def test_the_settings_that_are_shown_are_settings() -> None:
 async def test_what_a_digest_of_the_settings_takes_waits_for_its_list(
     fake_teams, teams_module, start_house, tmp_path
 ) -> None:
-    digests = [{"rules": ["releasers-decide"], "every": "15m"}]
+    digests = [{"rules": ["releasers-decide"], "every": "5m"}]  # before anybody is reminded, after ten minutes
     told = SimpleNamespace(kind="teams", issuer=teams_module.TENANT, subject=teams_module.who)
     settings = fake_teams.settings(digests=digests)
     async with start_house(tmp_path, fake_teams, chat=told, teams=settings) as house:
         waits, alone = await house.ask(), await house.ask("terraform.apply")
         await house.until(lambda: fake_teams.find(alone))
         assert fake_teams.find(waits) is None
-        house.clock.ahead_ms += 16 * 60_000
+        house.clock.ahead_ms += 6 * 60_000
         message = await house.until(lambda: fake_teams.find(waits))
         assert "1 of 1 waiting" in fake_teams.words(fake_teams.card(message))
         assert fake_teams.buttons(fake_teams.card(message)) == {}

@@ -31,8 +31,8 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && !"jk".includes(event.key)) return;
-  if (event.target.closest("input, textarea, select, dialog")) {
-    if (event.key === "Escape" && !event.target.closest("dialog")) event.target.blur();
+  if (event.target.closest("input, textarea, select, dialog[open]")) {
+    if (event.key === "Escape" && !event.target.closest("dialog[open]")) event.target.blur();
     return;
   }
   if (prefix === "g" && PLACES[event.key]) {
