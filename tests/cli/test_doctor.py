@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -162,3 +164,18 @@ def test_g8_a_database_behind_its_keeper_is_broken(data: Path, capsys: pytest.Ca
     code, said = look(data, capsys)
     assert code == 1
     assert [one for one in said["broken"] if one.startswith("ledger:")]
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"), [("0001", "is `0001`, of an earlier release"), ("9999", "is `9999`, of a later release")]
+)
+def test_a_schema_of_another_release_is_broken_and_left_alone(
+    data: Path, capsys: pytest.CaptureFixture[str], revision: str, said: str
+) -> None:
+    with closing(sqlite3.connect(data / "consentry.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        database.commit()
+        code, found = look(data, capsys)
+        assert code == 1
+        assert any(said in one for one in found["broken"])
+        assert database.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
-from consentry.store import open_store, tables
+from consentry.store import OtherSchema, open_store, tables
 from consentry.store.migrate import is_current
 
 
@@ -40,3 +41,23 @@ async def test_g3_nobody_else_on_the_machine_reads_the_database(tmp_path):
         assert {path.name for path in tmp_path.glob("consentry.db-*")} >= {"consentry.db-shm", "consentry.db-wal"}
     finally:
         await store.close()
+
+
+@pytest.mark.parametrize(
+    ("revision", "upgrade", "said"),
+    [("9999_later", True, "of a later release"), ("9999_later", False, "of a later release"),
+     ("0001", False, "of an earlier release")],
+)  # fmt: skip
+async def test_a_schema_of_another_release_is_told_and_left_as_it_is(stores, store_url, revision, upgrade, said):
+    first = await stores.open()
+
+    def pretend(tx):
+        tx._connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+
+    await first.write(pretend)
+    other = open_store(store_url)
+    with pytest.raises(OtherSchema, match=said):
+        await other.start(upgrade=upgrade)
+    await other.close()
+    found = await first.read(lambda tx: tx._connection.execute(text("SELECT version_num FROM alembic_version")).all())
+    assert [row[0] for row in found] == [revision]

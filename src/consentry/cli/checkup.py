@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from consentry.policy.model import Roster
     from consentry.policy.problems import Problem
     from consentry.server.settings import Settings
-    from consentry.store import Store
+    from consentry.store import Store, Tx
 
 MIN_FREE = 200 << 20
 MAX_SKEW_MS = 2_000
@@ -139,13 +139,24 @@ async def _inside(settings: Settings) -> list[Finding]:
     from consentry.store import open_store
 
     store = open_store(settings.store_url)
-    await store.start()
     try:
+        await store.start(upgrade=False)
+        await store.write(_write_nothing)
         now_ms, version = await store.read(lambda tx: (tx.now_ms, tx.versions.policy))
-        findings = [Finding("store", Grade.FINE, "answers"), _clock(now_ms), await _ledger(settings, store)]
+        fine = Finding("store", Grade.FINE, "answers, takes writes, and has the schema of this release")
+        findings = [fine, _clock(now_ms), await _ledger(settings, store)]
         return findings + _people(await store.read(load_roster), _configured(settings), version)
     finally:
         await store.close()
+
+
+def _write_nothing(tx: Tx) -> None:
+    """A write of no row: refused where the database is read only, and changes nothing where it is not."""
+    from sqlalchemy import delete, false
+
+    from consentry.store import tables
+
+    tx.execute(delete(tables.outbox).where(false()))
 
 
 def _clock(store_ms: int) -> Finding:

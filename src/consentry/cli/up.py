@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,17 @@ def up(
     ] = None,
 ) -> None:
     """Start the server and the inbox. Works without any settings: loopback, SQLite, starter policies, one-time link."""
+    gc.disable()  # a start makes much and drops little; the server turns it on again once it answers
+    try:
+        _serve(config, data, host, port, demo, no_browser, sign_in)
+    finally:
+        gc.enable()
+
+
+def _serve(
+    config: Path | None, data: Path | None, host: str | None, port: int | None, demo: bool, no_browser: bool,
+    sign_in: str | None,
+) -> None:  # fmt: skip
     from consentry.server.run import run
     from consentry.server.settings import load
 

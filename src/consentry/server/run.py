@@ -137,6 +137,7 @@ async def serve(
 def spare_the_collector() -> None:
     """What there is now stays: look at new objects only, and less often. A tenth of the time of a busy server."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 20)
 
 

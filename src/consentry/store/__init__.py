@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from consentry.errors import InvalidInput
-from consentry.store.store import News, Operation, Store, StoreUnavailable, UnfitText
+from consentry.store.store import News, Operation, OtherSchema, Store, StoreUnavailable, UnfitText
 from consentry.store.tx import Row, Tx, Versions
 
-__all__ = ["News", "Operation", "Row", "Store", "StoreUnavailable", "Tx", "UnfitText", "Versions", "open_store"]
+__all__ = [
+    "News", "Operation", "OtherSchema", "Row", "Store", "StoreUnavailable", "Tx", "UnfitText", "Versions", "open_store",
+]  # fmt: skip
 
 
 def open_store(url: str, *, offset_ms: Callable[[], int] | None = None) -> Store:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from consentry.store import tables
-from consentry.store.migrate import is_current, upgrade
+from consentry.store.migrate import bring_up_to_date
 from consentry.store.store import Listener, News, Operation, StoreUnavailable, UnfitText
 from consentry.store.tx import NeedsExclusive, Tx, Versions
 
@@ -47,11 +47,11 @@ class PostgresStore:
         self._task: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
 
-    async def start(self) -> None:
+    async def start(self, *, upgrade: bool = True) -> None:
         self._engine = create_async_engine(self._url, pool_size=self._pool, max_overflow=0, pool_pre_ping=True)
         try:
             async with self._engine.begin() as connection:
-                await connection.run_sync(_migrate)
+                await connection.run_sync(_migrate, upgrade)
         except (SQLAlchemyError, OSError, asyncpg.PostgresError) as error:
             raise _unavailable(error) from None
         self._task = asyncio.create_task(self._hear())
@@ -181,10 +181,9 @@ def _append(connection: Connection, tx: Tx) -> None:
         connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, upgrade: bool) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-    if not is_current(connection):
-        upgrade(connection)
+    bring_up_to_date(connection, upgrade=upgrade)
 
 
 _NOT_IN_REPERTOIRE = "22021"

@@ -57,9 +57,9 @@ class SqliteStore:
         self._closing = False
         self._seen = 0
 
-    async def start(self) -> None:
+    async def start(self, *, upgrade: bool = True) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._waiter, self._connect)
+        await loop.run_in_executor(self._waiter, self._connect, upgrade)
         self._tasks = [loop.create_task(self._run()), loop.create_task(self._watch())]
 
     async def close(self) -> None:
@@ -216,7 +216,7 @@ class SqliteStore:
 
     # Connections.
 
-    def _connect(self) -> None:
+    def _connect(self, upgrade: bool) -> None:
         url = f"sqlite:///{self.path}"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -225,7 +225,7 @@ class SqliteStore:
             try:
                 # SQLite answers "busy" at once, whatever the timeout, while another process turns its log on.
                 fcntl.flock(turn, fcntl.LOCK_EX)
-                migrate(url)
+                migrate(url, upgrade=upgrade)
             finally:
                 os.close(turn)
             arguments = {"check_same_thread": False, "timeout": 30}

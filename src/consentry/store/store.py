@@ -33,6 +33,12 @@ class StoreUnavailable(Unavailable):
     code = "store_unavailable"
 
 
+class OtherSchema(Unavailable):
+    """The database's schema is of another release than this one; nothing was changed."""
+
+    code = "other_schema"
+
+
 class UnfitText(InvalidInput):
     """A text that no text column holds; nothing was done."""
 
@@ -48,8 +54,12 @@ class Store(Protocol):
     swap the rows that they decide on. Visibility: after `write`, every later `read` on any replica sees it.
     """
 
-    async def start(self) -> None:
-        """Connect, bring the schema up to date, begin to listen. Raises `StoreUnavailable`."""
+    async def start(self, *, upgrade: bool = True) -> None:
+        """Connect, bring the schema up to date, begin to listen.
+
+        Raises `StoreUnavailable`, and `OtherSchema` where the schema is of a later release, or of an earlier one and
+        `upgrade` is not wanted.
+        """
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""

@@ -1,4 +1,4 @@
-"""Alembic's entry point: runs on the connection that `migrate.upgrade` hands over."""
+"""Alembic's entry point: runs on the connection that `migrate.bring_up_to_date` hands over."""
 
 from alembic import context
 
