@@ -66,6 +66,7 @@ async def _carry(resource: str) -> None:
 
     url, token = api.credentials()
     path = f"/mcp/{quote(resource, safe='')}"
+    await _require_known(url, token)
     await _require_there(url, token, path, resource)
     await carry(url.rstrip("/") + path, token)
 
@@ -88,6 +89,21 @@ async def _require_there(url: str, token: str, path: str, resource: str) -> None
         await http.close()
 
 
+async def _require_known(url: str, token: str) -> None:
+    """Raises where the server does not take the token. All else is for the client to hear."""
+    from consentry.client.http import HttpTransport, Repeat
+    from consentry.errors import ConsentryError
+
+    http = HttpTransport(url, token, patience_s=0.0)
+    try:
+        await http.send("GET", "/v1/sessions/current", repeat=Repeat.SAFE)
+    except ConsentryError as error:
+        if error.code == "not_signed_in":
+            raise
+    finally:
+        await http.close()
+
+
 async def _beside(resource: str, command: tuple[str, ...]) -> None:
     """COMMAND here, the gate elsewhere: every call is asked of it over its API."""
     from consentry.cli import api
@@ -96,6 +112,7 @@ async def _beside(resource: str, command: tuple[str, ...]) -> None:
     from consentry.server.mcp import beside, carry
 
     url, token = api.credentials()
+    await _require_known(url, token)
     http = HttpTransport(url, token)
     try:
         async with beside(ApiKeeper(http), resource, command) as (address, own):

@@ -78,12 +78,29 @@ async def test_what_is_no_pipe_is_read_to_its_end(gateway, tmp_path, kind):
 
 
 async def test_a_resource_that_there_is_not_is_told_at_the_start(gateway):
-    arguments = started(["--resource", "nosuch"], CONSENTRY_URL=gateway.services.origin, CONSENTRY_TOKEN=gateway.token)
-    door = await asyncio.create_subprocess_exec(
-        arguments.command, *arguments.args, env=arguments.env, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, complained = await asyncio.wait_for(door.communicate(), 60)
-    assert (door.returncode, said) == (2, b"")
+    code, said, complained = await ended(
+        started(["--resource", "nosuch"], CONSENTRY_URL=gateway.services.origin, CONSENTRY_TOKEN=gateway.token)
+    )
+    assert (code, said) == (2, b"")
     assert b"no MCP resource `nosuch`" in complained
     assert b"consentry doctor" in complained
+
+
+@pytest.mark.parametrize("arguments", [["--resource", "shop"], ["--", sys.executable, str(UPSTREAM), "stdio"]])
+async def test_a_token_that_does_not_hold_is_told_at_the_start(gateway, arguments):
+    code, said, complained = await ended(
+        started(arguments, CONSENTRY_URL=gateway.services.origin, CONSENTRY_TOKEN="ag_nobody")
+    )
+    assert (code, said) == (1, b"")
+    assert b"token" in complained
+    assert b"ag_nobody" not in complained
+
+
+async def ended(door: StdioServerParameters) -> tuple[int | None, bytes, bytes]:
+    """The exit code of a door whose client is not there, and what it said on both ways out."""
+    child = await asyncio.create_subprocess_exec(
+        door.command, *door.args, env=door.env, stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, complained = await asyncio.wait_for(child.communicate(), 60)
+    return child.returncode, said, complained
