@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentry.sanitize.transforms import About, CannotTransform, KeyRing, KeyUnusable
+from consentry.sanitize.transforms.base import Transform
 from consentry.sanitize.transforms.coarse import Generalise
 from consentry.sanitize.transforms.dates import DateShift
 from consentry.sanitize.transforms.hashing import KeyedHash
@@ -203,3 +204,46 @@ def test_short_keys_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONSENTRY_TEST_KEY", "short")
     with pytest.raises(KeyUnusable):
         read_key("env:CONSENTRY_TEST_KEY")
+
+
+@pytest.mark.parametrize(
+    ("transform", "entity", "value"),
+    [
+        (KeepShape(KEYS), "PHONE_NUMBER", "+1 415 555 2671 (Ada, ada@x.org)"),
+        (KeepShape(KEYS), "EMAIL_ADDRESS", "ada4155552671@x.org"),
+        (DateShift(KEYS), "DATE_TIME", "1971-03-08 (ada@x.org)"),
+        (DateShift(KEYS), "DATE_TIME", "1971-03-08 to 1980-01-02"),
+        (DateShift(KEYS), "DATE_TIME", "Monday, 8 March 1971"),
+        (DateShift(KEYS), "DATE_TIME", "1971-03-08 Ada"),
+        (Generalise(), "AGE", "35 (ada@x.org)"),
+        (Generalise(), "AGE", "35, born 1971"),
+        (Generalise(), "POSTAL_CODE", "ada@x.org"),
+        (Generalise(), "POSTAL_CODE", "Ada Lovelace, Paris"),
+    ],
+)
+def test_what_stands_beside_a_value_does_not_stay_in_clear(transform: Transform, entity: str, value: str) -> None:
+    with pytest.raises(CannotTransform):
+        transform.of(value, About(entity))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1971-03-08T10:15:00.123456Z", "8 March 1971, 10:15 PM EST", "1971-03-08 10:15:00+01:00", "(1971-03-08)"],
+)
+def test_a_time_of_day_stays_beside_a_date_that_moves(value: str) -> None:
+    moved = DateShift(KEYS).of(value, About("DATE_TIME"))
+    assert moved != value
+    assert ("10:15" in moved) == ("10:15" in value)
+
+
+@pytest.mark.parametrize("value", ["+1 415 555 2671 ext. 12", "(415) 555-2671 x12", "AB123456C"])
+def test_signs_of_a_number_stay_beside_encrypted_digits(value: str) -> None:
+    kind = About("PHONE_NUMBER")
+    shape = KeepShape(KEYS)
+    try:
+        out = shape.of(value, kind)
+    except CannotTransform:
+        assert sum(map(str.isdigit, value)) < 7
+        return
+    assert out != value
+    assert shape.reveal(out, kind) == value

@@ -24,6 +24,9 @@ _DEPTH: Final = {"year": (4,), "quarter": (4, 7), "month": (4, 7), "day": (4, 7,
 _YEAR: Final = re.compile(r"(?<!\d)(?:1[89]|20)\d{2}(?!\d)")
 _AGE: Final = re.compile(r"(?<!\d)\d{1,3}(?!\d)")
 _OLDEST: Final = 90
+_AGE_WORDS: Final = re.compile(r"(?:[^\W\d_]{1,12}[ .:-]{0,2}){0,4}")
+"""What may stay beside a number of years: `aged 34`, `34 years old`."""
+_CODE: Final = re.compile(r"[A-Za-z0-9* -]{3,12}")
 BAND: Final = re.compile(r"(?<!\d)(?:\d{1,3}-\d{1,3}(?!\d)|90\+|(?:19|20)\d{2}-[01]\d(?!\d))")
 """What generalising leaves of ages and months: no age to be found in it."""
 
@@ -62,12 +65,16 @@ class Generalise:
         found = _AGE.search(value)
         if found is None:
             raise CannotTransform
+        if not _AGE_WORDS.fullmatch((value[: found.start()] + value[found.end() :]).strip()):
+            raise CannotTransform
         years = int(found.group())
         low = years - years % self.age_band
         band = f"{_OLDEST}+" if years >= _OLDEST else f"{low}-{low + self.age_band - 1}"
         return value[: found.start()] + band + value[found.end() :]
 
     def postal(self, value: str) -> str:
+        if not _CODE.fullmatch(value.strip()):
+            raise CannotTransform
         out, shown = [], 0
         for character in value:
             solid = character.isalnum()

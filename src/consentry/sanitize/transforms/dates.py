@@ -39,6 +39,11 @@ _MONTH_FIRST: Final = re.compile(
 )
 _COMPACT: Final = re.compile(r"(?<!\d)(?P<y>(?:19|20)\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>[0-2]\d|3[01])(?!\d)")
 _CLOCK: Final = re.compile(r"\d{1,2}:\d{2}")
+_BESIDE: Final = re.compile(
+    r"(?:[T ,]*(?:at )?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)? ?"
+    r"(?:[AaPp]\.?[Mm]\.?)? ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}|[A-Z]{3,4})?"
+)
+"""A time of day and its zone: all that may stay beside a date that is moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,8 @@ class DateShift:
     """Moves every date of one subject by the same keyed number of days, 1 to `days` either way.
 
     Intervals within a subject stay true. Times of day stay. Where no subject is known all dates move alike. Like any
-    reversible map of dates to dates it is not idempotent: a second run moves again.
+    reversible map of dates to dates it is not idempotent: a second run moves again. A value that holds anything but
+    one date and a time of day is refused: what is not moved stays in clear.
     """
 
     keys: KeyRing
@@ -152,6 +158,8 @@ class DateShift:
 
     def of(self, value: str, about: About) -> str:
         written = read(value, self.order)
+        if not _BESIDE.fullmatch((value[: written.start] + value[written.end :]).strip(" ,;()[]")):
+            raise CannotTransform  # a second date or the day of the week tells by how much; a name is no date at all
         try:
             moved = written.day + timedelta(days=self.offset(about.subject))
         except OverflowError as error:

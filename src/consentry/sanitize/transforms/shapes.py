@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -14,6 +15,8 @@ from consentry.sanitize.transforms.keys import KeyRing
 _CARD_LENGTHS: Final = range(12, 20)
 _OFF_BY: Final = 5
 _PHONE_TAIL: Final = 7
+_MOST_LETTERS: Final = 3
+_EXTENSION: Final = re.compile(r"(?i)(?:tel|phone|fax|mobile|ext|extension|x)(?![^\W\d_])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class KeepShape:
 
     A card gets a check digit that is off by five (`luhn="off"`, the default), so that no system takes it for a card
     and a second pass does not find it; with `luhn="valid"` it passes as a card, everywhere. Other values keep their
-    first `keep_first` digits as far as seven remain to be encrypted.
+    first `keep_first` digits as far as seven remain to be encrypted. A value of more than three letters is refused:
+    they would stay.
 
     No map that keeps a format in which every value is a value can be both reversible and idempotent: a phone number
     that was encrypted is a phone number, and a second run encrypts it again.
@@ -35,6 +39,8 @@ class KeepShape:
 
     def of(self, value: str, about: About) -> str:
         digits = _digits(value)
+        if sum(map(str.isalpha, _EXTENSION.sub("", value))) > _MOST_LETTERS:
+            raise CannotTransform  # letters would stay in clear: a name beside the number, a mailbox with digits in it
         try:
             if about.type == entities.CREDIT_CARD:
                 return _refill(value, self._card(digits))
