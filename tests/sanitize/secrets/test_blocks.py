@@ -79,3 +79,21 @@ def test_a_json_web_key_gives_its_private_member(values):
         '{"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "d": "' + secret + '"}'
     )
     assert ("private_key", secret) in found
+
+
+def test_f_a_json_web_key_is_looked_for_near_its_type_only(monkeypatch):
+    """With no brace in sight the whole text before was searched again at each place."""
+    from consentry.sanitize.secrets import blocks
+
+    looked = []
+
+    class Counted:
+        def search(self, text, low, high):
+            looked.append(min(high, len(text)) - low)
+
+    monkeypatch.setattr(blocks, "_JWK_FIELD", Counted())
+    text = '"kty":"EC",' * 4_000
+    for at in range(0, len(text), 11):
+        assert list(blocks.jwk(text, at)) == []
+    assert len(looked) == 4_000
+    assert max(looked) <= 6_000

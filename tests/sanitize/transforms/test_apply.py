@@ -144,3 +144,33 @@ def _about(finding: Finding):  # type: ignore[no-untyped-def]
     from consentry.sanitize.transforms import About
 
     return About(finding.type, finding.subtype)
+
+
+def test_f_work_grows_with_the_text_where_much_is_ours_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts the spans that each finding is held against: few, however many stand in the text."""
+    import sys
+
+    applying = sys.modules[apply.__module__]
+    looked: list[int] = []
+    subtract = applying._subtract
+
+    def counted(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        looked.append(len(spans))
+        return subtract(text, start, end, spans)
+
+    monkeypatch.setattr(applying, "_subtract", counted)
+    word = "ada@lovelace.org "
+    text = ("<PERSON> " + word) * 2_000
+    step = len("<PERSON> " + word)
+    found = [Finding("EMAIL_ADDRESS", at + 9, at + step - 1, 0.9, "test", "test") for at in range(0, len(text), step)]
+    done = apply(text, found, profiles.load("default").plan())
+    assert "ada" not in done.text
+    assert len(looked) == 2_000
+    assert sum(looked) <= 4_000
+
+
+def test_a_span_that_another_covers_is_still_cut_out() -> None:
+    from consentry.sanitize.transforms.apply import _subtract, _Taken
+
+    taken = _Taken([(0, 30), (2, 4), (35, 36)])
+    assert _subtract("x" * 40, 20, 38, taken.over(20, 38)) == [(30, 35), (36, 38)]

@@ -24,6 +24,8 @@ _MARK: Final = re.compile(rb"-----BEGIN (?:[A-Z0-9-]{1,20} ){0,4}PRIVATE KEY(?: 
 _DER: Final = re.compile(
     r"M(?:I[A-Za-z0-9+/]|C4CAQ|C[A-Za-z0-9+/])[A-Za-z0-9+/]{16,80}(?:\s{1,40}[A-Za-z0-9+/]{4,80}){0,200}={0,2}|M(?:I[A-Za-z0-9+/]|C4CAQ)[A-Za-z0-9+/]{60,16000}={0,2}"
 )
+_JWK_TYPE: Final = re.compile(r"[\"']kty[\"'][ \t]{0,4}:[ \t]{0,4}[\"']\[?(?:EC|RSA|OKP|oct)\]?")
+_JWK_REACH: Final = 2000
 _JWK_FIELD: Final = re.compile(
     r"[\"'](?P<field>d|k)[\"'][ \t]{0,4}:[ \t]{0,4}[\"'](?P<value>[A-Za-z0-9_\-+/=]{16,1400})[\"']"
 )
@@ -126,13 +128,12 @@ def _length_fits(raw: bytes) -> bool:
 
 def jwk(text: str, mark: int) -> Iterator[Block]:
     """The private member (`d`, or `k` of a symmetric key; RFC 7518 section 6) near a `"kty"` at `mark`."""
-    low, high = max(0, text.rfind("{", max(0, mark - 2000), mark)), text.find("}", mark, mark + 4000)
-    field = _JWK_FIELD.search(text, low, high if high > 0 else mark + 4000)
-    if field is None:
+    key_type = _JWK_TYPE.match(text, mark)
+    if key_type is None:
         return
-    key_type = re.compile(r"[\"']kty[\"'][ \t]{0,4}:[ \t]{0,4}[\"']\[?(?:EC|RSA|OKP|oct)\]?").search(
-        text, low, mark + 40
-    )
-    if key_type:
+    farthest = max(0, mark - _JWK_REACH)
+    low, high = max(farthest, text.rfind("{", farthest, mark)), text.find("}", mark, mark + 2 * _JWK_REACH)
+    field = _JWK_FIELD.search(text, low, high if high > 0 else mark + 2 * _JWK_REACH)
+    if field is not None:
         yield Block(key_type.start(), key_type.end(), "private_key", "JSON Web Key")
         yield Block(*field.span("value"), "private_key", "JSON Web Key")

@@ -6,9 +6,10 @@ was changed is looked at again until nothing more is found (`settle`); and each 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from consentry.sanitize import entities
@@ -120,17 +121,30 @@ def finish_many(
 
 def _outside(text: str, findings: list[Finding], plan: Plan, protected: Spans) -> list[_Piece]:
     """The parts of the findings that are not ours already; a part without letter or digit is nothing."""
-    ours: dict[str | None, list[tuple[int, int]]] = {}
+    ours: dict[str | None, _Taken] = {}
     pieces = []
     for finding in findings:
         if _made(text, _Piece(finding.start, finding.end, finding), plan):
             continue
         kind = finding.type if finding.type in _OWN_MARKS else None
         if kind not in ours:
-            ours[kind] = sorted([*own_spans(text, kind, plan.types), *protected])
-        parts = _subtract(text, finding.start, finding.end, ours[kind])
+            ours[kind] = _Taken([*own_spans(text, kind, plan.types), *protected])
+        parts = _subtract(text, finding.start, finding.end, ours[kind].over(finding.start, finding.end))
         pieces += [_Piece(*_strip(text, a, b), finding) for a, b in parts if not text[a:b].isspace()]
     return [one for one in pieces if not _made(text, one, plan)]
+
+
+class _Taken:
+    """Spans that may overlap, asked for those over a stretch in time that grows with their number there alone."""
+
+    def __init__(self, spans: Spans) -> None:
+        self._spans = sorted(spans)
+        self._starts = [start for start, _ in self._spans]
+        self._farthest = list(accumulate((end for _, end in self._spans), max))
+
+    def over(self, start: int, end: int) -> Spans:
+        """The spans that reach into `start … end`, and perhaps some that end before it."""
+        return self._spans[bisect_right(self._farthest, start) : bisect_left(self._starts, end)]
 
 
 def _made(text: str, piece: _Piece, plan: Plan) -> bool:
