@@ -48,7 +48,43 @@ def test_a_value_under_a_telling_name_is_found(scan, form):
     assert any(one.start <= at and one.end >= at + len(VALUE) and one.start >= at - 1 for one in scan(text)), scan(text)
 
 
+WHOLE = [
+    ("password: ", "aHVudGVyMmh1bnRlcjI="),
+    ("kind: Secret\ndata:\n  password: ", "czNjcmV0UDRzc3cwcmQ="),
+    ("DEBUG=1\nDB_PASSWORD=", "Tr0ub4dor&3xyz"),
+    ("DB_PASSWORD=", "ab$c&d#e!2024"),
+    ("DB_PASSWORD=", "Sup3r;S3cret;x"),
+    ("export DB_PASS=", "p@ss,w0rd,123"),
+    ("MYSQL_PWD=", "correcthorse"),
+    ("password=", "Tr0ub4dor&3xyz"),
+    ("Passwort: ", "Sommer2024!"),
+    ("mot de passe: ", "Ete2024!"),
+    ("wachtwoord: ", "Zomer2024!"),
+    ("my password: ", "Sunshine99"),
+]
+
+
+@pytest.mark.parametrize(("before", "value"), WHOLE)
+@pytest.mark.parametrize("after", ["", "\nPORT=8080", " # set by hand\n"])
+def test_a_value_is_found_to_its_last_character(scan, before, value, after):
+    if after.startswith(" #") and "=" not in before:
+        pytest.skip("comments are of environment files")
+    found = scan(before + value + after)
+    assert [(one.start, one.end) for one in found] == [(len(before), len(before) + len(value))]
+
+
+@pytest.mark.parametrize("query", ["password=Tr0ub4dor&next=1", "?pwd=Tr0ub4dor&amp;x=2", "password=Tr0ub4dor&"])
+def test_a_parameter_ends_where_the_next_begins(scan, query):
+    at = query.index("Tr0ub4dor")
+    assert [(one.start, one.end) for one in scan(query)] == [(at, at + 9)]
+
+
 SILENT = [
+    "PASSWORD=$OTHER_PASSWORD",
+    "PASSWORD=${OTHER}",
+    "PASSWORD=changeme",
+    "PASSWORD=",
+    "password: Optional[str] = None",
     "password = ${DB_PASSWORD}",
     'password = "<your password>"',
     "password: changeme",

@@ -20,7 +20,7 @@ _WORD: Final = r"[A-Za-z0-9_\u0080-\uffff](?:[\w.\-/\u0080-\uffff]|[ ](?=(?i:key
 _NAME: Final = re.compile(rf"(?P<name>{_WORD})(?P<close>(?:\\?[\"'`]|\]|\)|[ \t]){{0,8}})\Z")
 _TAG: Final = re.compile(rf"<(?P<name>{_WORD})(?:\s[^<>]{{0,100}})?\Z")
 _OPERATOR: Final = re.compile(r"(?::=|=>|={1,3}|!={1,2}|=~|~=|->|:|,|>|%3[dD]|\?=|\+=)(?![=>])")
-_ANNOTATION: Final = re.compile(r"[ \t]{0,4}[A-Za-z][\w.\[\]<>?|]{0,40}[ \t]{0,4}=(?!=)")
+_ANNOTATION: Final = re.compile(r"[ \t]{0,4}[A-Za-z][\w.\[\]<>?|]{0,40}[ \t]{0,4}=(?=[ \t]{0,4}[^\s=])")
 _FALLBACK: Final = re.compile(
     r"[ \t]{0,4}(?:[\w.]{1,60}(?:\(|\[)(?:[^()\[\]\n]{0,80}?,[ \t]{0,4}(?=[brfu]?[\"'])|[^()\[\]\n]"
     r"{0,80}[)\]][ \t]{0,4}(?:or|\|\||\?\?|\?:)[ \t]{0,4}))"
@@ -35,6 +35,10 @@ _SCALAR: Final = re.compile(
     r"|(?P<open>[\"'])(?P<unclosed>[A-Za-z0-9+/=_\-]{24,4096})(?=\\?\r?\n|\Z)"
     r"|(?P<bare>[^\s\"'`,;<>(){}\[\]\\|]{4,4096})"
 )
+_LINE_NAME: Final = re.compile(r"(?:(?:export|set)[ \t]{1,4})?[A-Z][A-Z0-9_]{1,79}\Z")
+_LINE_VALUE: Final = re.compile(r"(?![\"'`$])[^\s`\"']{4,4096}(?=[ \t]{0,8}(?:#[^\n]{0,400})?(?:\r?\n|\Z))")
+"""A line of an environment file: there every character of the value is its own, up to a blank."""
+_NEXT_PARAMETER: Final = re.compile(r"&amp\Z|(?:&|%26)(?=[A-Za-z_][\w.\-\[\]%]{0,60}(?:=|%3[dD])|\Z)")
 _WORDS_AFTER: Final = re.compile(r"[ \t]{1,3}[a-z]{2,}\b(?![:=])")
 
 
@@ -59,8 +63,23 @@ def at(text: str, mark: int) -> Iterator[Assigned]:
     if name is None or (sign == "," and not any(quote in name["close"] for quote in "\"'`")):
         return
     kind = keynames.kind_of(name["name"])
-    if kind is not None and not _glued(name["name"], kind, sign):
+    if kind is not None and sign == "=" and (line := _line_value(text, mark)) is not None:
+        start, end = line.span()
+        score = values.belief(line[0], kind, quoted=True, name=name["name"], literal=True)
+        if score:
+            yield Assigned(start, end, kind, score, "line")
+    elif kind is not None and not _glued(name["name"], kind, sign):
         yield from value_at(text, operator.end(), kind, name["name"], sign)
+
+
+def _line_value(text: str, mark: int) -> re.Match[str] | None:
+    """The value of a line `NAME=value` of an environment file, where the mark stands in one and nothing is expanded."""
+    low = max(0, mark - BEHIND)
+    begin = max(text.rfind("\n", low, mark), text.rfind("\x1e", low, mark)) + 1
+    if (begin == 0 and low > 0) or not _LINE_NAME.fullmatch(text, begin, mark):
+        return None
+    found = _LINE_VALUE.match(text, mark + 1, mark + 1 + AHEAD)
+    return found if found and not any(sign in found[0] for sign in ("$(", "${", "<", "{{")) else None
 
 
 def _glued(name: str, kind: keynames.Kind, sign: str) -> bool:
@@ -120,9 +139,9 @@ def _judged(text: str, found: re.Match[str], kind: keynames.Kind, name: str, sig
 def _trimmed(text: str, start: int, end: int, sign: str) -> int:
     value = text[start:end]
     stop = len(value)
-    for mark in ("&", "%26") if sign in ("=", "%3D", "%3d") else ():
-        if (cut := value.find(mark)) > 0:
-            stop = min(stop, cut)
+    cut = _NEXT_PARAMETER.search(value, 1) if sign in ("=", "%3D", "%3d") else None
+    if cut:
+        stop = cut.start()
     while stop and value[stop - 1] in ".,:" and stop > 1:
         stop -= 1
     return start + stop

@@ -10,7 +10,7 @@ Kind = Literal["password", "secret", "token", "key", "auth", "credential", "nonc
 
 KEYWORD: Final = (
     r"(?:pass|pas{1,2}w|psw|pss?w|pwd|passphrase|pw|secret|token|key|auth|cred|nonce|salt|api|bearer|sas"
-    r"|cookie|session)"
+    r"|cookie|session|kennwor|wachtwoor|senha|parola)"
 )
 """Where a name that promises a secret may be recognised; a superset of `kind_of`, for triggers."""
 
@@ -20,6 +20,7 @@ _PASSWORD: Final = re.compile(
     r"|(?:^|[^a-z])(?:\w*_)?(?:my|db|user|root|admin|mysql|pg|ssh|smtp|ftp|http|redis|mongo|ldap"
     r"|auth)?_?(?:pass|pw)(?![a-z])"
     r"|(?:^|[^a-z])pass?w(?:or?s?d)?(?:_|-|\.)"
+    r"|(?:^|[^a-z])(?:passwor[td]e?s?|passe|kennwort|wachtwoord|senha|parola)(?![a-z])"
 )
 _ENDINGS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     ("secret", re.compile(r"secrets?(?![a-z])|secret(?=[_.-]?key)|otp|totp|mfa")),

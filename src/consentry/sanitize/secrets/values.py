@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from consentry.sanitize.secrets import noise
@@ -18,12 +19,15 @@ LEAST: Final[dict[Kind, int]] = {
     "salt": 8,
 }
 MOST: Final = 4096
+_CHOSEN: Final = re.compile(r"[A-Z][a-z]{3,}\d{2,4}")
+"""A word with a year or the like after it, as people choose passwords and nobody names variables."""
 
 
-def belief(value: str, kind: Kind, *, quoted: bool, name: str = "") -> float:
+def belief(value: str, kind: Kind, *, quoted: bool, name: str = "", literal: bool = False) -> float:
     """The score of `value` as a secret of `kind`; 0.0 where it is none.
 
-    `quoted` says that the value stood in quotes (so it is a literal, never a variable); `name` is its key.
+    `quoted` says that the value stood in quotes (so it is a literal, never a variable); `name` is its key. `literal`
+    says that it stands where nothing but a value can: then a password may be a plain word.
     """
     if not LEAST[kind] <= len(value) <= MOST or noise.is_placeholder(value):
         return 0.0
@@ -31,7 +35,9 @@ def belief(value: str, kind: Kind, *, quoted: bool, name: str = "") -> float:
         return 0.0
     if not quoted and noise.CALL_OR_INDEX.match(value):
         return 0.0
-    return _password(value, quoted=quoted) if kind == "password" else _random(value, kind, quoted=quoted)
+    if kind != "password":
+        return _random(value, kind, quoted=quoted)
+    return _password(value, quoted=quoted) or (0.55 if literal and " " not in value else 0.0)
 
 
 def _mirrors(value: str, name: str) -> bool:
@@ -47,7 +53,7 @@ def _password(value: str, *, quoted: bool) -> float:
     if digits or symbols:
         plain = noise.IDENTIFIER.fullmatch(value) is not None and not quoted
         if plain and noise.reads_as_words(value):
-            return 0.0
+            return 0.55 if _CHOSEN.fullmatch(value) else 0.0
         return 0.9 if digits else 0.75 if quoted else 0.6
     if value.isalpha() and (noise.wordiness(value) < 0.55 or (_mixed(value) and noise.wordiness(value) < 0.75)):
         return 0.7 if quoted else 0.55
