@@ -93,15 +93,15 @@ def fold(text: str) -> tuple[str, npt.NDArray[np.intp] | None]:
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     tables = _tables()
-    places = np.flatnonzero(codes > 0x7F)
-    places = places[tables.notable.take(codes[places], mode="clip")]
+    strange = np.flatnonzero(codes > 0x7F)
+    places = strange[tables.notable.take(codes[strange], mode="clip")]
     if not len(places):
         return text, None
     notable = codes[places]
     new = tables.simple[notable]
     alike = np.flatnonzero(tables.alike[notable])
     if len(alike):
-        _untwin(codes, places, alike, new, tables)
+        _untwin(codes, strange, places, alike, new, tables)
     hidden = tables.hidden[new]
     out = codes.copy()
     out[places] = new
@@ -127,20 +127,23 @@ def _text_of(codes: Codes) -> str:
     return codes.tobytes().decode("utf-32-le", "surrogatepass")
 
 
-def _untwin(codes: Codes, places: Places, alike: Places, new: Codes, tables: _Tables) -> None:
-    """Replaces, in `new` for the characters at `places`, the look-alikes of runs that touch Latin letters."""
-    strange = np.flatnonzero(codes > 0x7F)
+def _untwin(codes: Codes, strange: Places, places: Places, alike: Places, new: Codes, tables: _Tables) -> None:
+    """Replaces, in `new` for the characters at `places`, the look-alikes of runs that touch Latin letters.
+
+    `strange` is where all characters beyond ASCII stand, neighbouring ones of which make a run.
+    """
     firsts = np.flatnonzero(np.diff(strange, prepend=-2) != 1)
-    starts, ends = strange[firsts], strange[np.append(firsts[1:], len(strange)) - 1] + 1
+    pasts = np.append(firsts[1:], len(strange))
+    starts, ends = strange[firsts], strange[pasts - 1] + 1
     runs = np.searchsorted(starts, places[alike], side="right") - 1
     runs = runs[np.diff(runs, prepend=-1) != 0]
-    mine, last = tables.alike.take(codes, mode="clip"), len(codes) - 1
+    last = len(codes) - 1
     first, end = starts[runs], ends[runs]
     before, after = codes[first - 1], codes[np.minimum(end, last)]
     touches = (first > 0) & (tables.latin.take(before, mode="clip") | (before == ord(".")))
     touches |= (end <= last) & tables.latin.take(after, mode="clip")
-    count = np.concatenate(([0], np.cumsum(mine)))
-    swap = touches & (count[end] - count[first] == end - first)
+    count = np.concatenate(([0], np.cumsum(tables.alike.take(codes[strange], mode="clip"))))
+    swap = touches & (count[pasts[runs]] - count[firsts[runs]] == end - first)
     owner = np.searchsorted(first, places, side="right") - 1
     chosen = np.flatnonzero((owner >= 0) & swap[owner] & (places < end[owner]))
     new[chosen] = tables.touching[codes[places[chosen]]]

@@ -6,12 +6,9 @@ Sources: RFC 5321 and RFC 5322 (mailboxes), RFC 3986 (URLs), RFC 4291 and RFC 59
 from __future__ import annotations
 
 import ipaddress
-import re
 from functools import lru_cache
 
 from consentry.sanitize.checks.domains import TOP_LEVEL, WORDS_TOO
-
-_AUTHORITY = re.compile(r"://([^/?#]*)")
 
 
 def top_level(host: str) -> bool:
@@ -26,15 +23,9 @@ def email(text: str) -> bool:
     return len(local) <= 64 and ".." not in text and local[-1] != "." and top_level(host)
 
 
-def url(text: str) -> bool | None:
-    """A URL with a host that can exist: a name under a known domain, an address or `localhost`."""
-    authority = _AUTHORITY.search(text)
-    host = authority[1].rpartition("@")[2] if authority else ""
-    return _is_host(host if host.startswith("[") else host.partition(":")[0])
-
-
 @lru_cache(maxsize=4096)
-def _is_host(name: str) -> bool:
+def host(name: str) -> bool:
+    """A host that can exist: a name under a known domain, an address or `localhost`."""
     if name.startswith("[") or name.replace(".", "").isdigit() or name == "localhost":
         return True
     return "." in name and top_level(name.rstrip("."))

@@ -109,7 +109,12 @@ class PatternDetector:
         for pattern, hits in matches:
             if pattern is tables.BASE64:
                 wrapped += [match.span() for match in hits]
-            elif pattern.lift or pattern.after:
+                continue
+            if pattern.after:
+                hits = [
+                    hit for hit in hits if surroundings.word_before(text, hit.start(pattern.group)) in pattern.after
+                ]
+            if pattern.lift:
                 self._weigh(pattern, hits, view, keys, mine)
             else:
                 self._check(pattern, hits, mine)
@@ -120,9 +125,10 @@ class PatternDetector:
         bare, checked, *_ = self._reasons[pattern.id]
         kind, score, sure, check, group = pattern.type, pattern.score, pattern.confirmed, pattern.check, pattern.group
         name, subtype, least, add = self.name, pattern.subtype, self._floor, found.append
+        checked_group = group if pattern.checked is None else pattern.checked
         for match in hits:
             start, end = match.span(group)
-            verdict = None if check is None else check(match[group])
+            verdict = None if check is None else check(match[checked_group])
             if verdict:
                 if sure >= least:
                     add(_made(Finding, (kind, start, end, sure, name, checked, subtype)))
@@ -134,13 +140,11 @@ class PatternDetector:
     ) -> None:
         """Adds those matches of a pattern that its check and the words around them leave."""
         kind, group, name, subtype, add = pattern.type, pattern.group, self.name, pattern.subtype, found.append
-        text, after = view.text, pattern.after
+        text = view.text
         if max(pattern.score, pattern.confirmed) < self._floor and not self._may_be_lifted(pattern, view, keys):
             hits = [match for match in hits if _ends_text(text, match.end(group))] if pattern.check else []
         for match in hits:
             start, end = match.span(group)
-            if after and surroundings.word_before(text, start) not in after:
-                continue
             judged = self._judge(pattern, view, start, end, keys)
             if judged is not None:
                 score, reason = judged
@@ -156,7 +160,7 @@ class PatternDetector:
                 return None
             if verdict:
                 score, kind = pattern.confirmed, 1
-        if pattern.lift and self._supported(view, start, end, pattern, keys):
+        if self._supported(view, start, end, pattern, keys):
             score, kind = min(_MOST, score + pattern.lift), kind + 2
         elif kind == 1 and score < _LIKELY and pattern.id in self._unlikely and _by_itself(view, start, end, keys):
             score = _LIKELY + score / 4
@@ -165,8 +169,6 @@ class PatternDetector:
     def _may_be_lifted(self, pattern: Pattern, view: View, keys: _Keys) -> bool:
         """Whether a word that lifts the pattern stands anywhere in the text or over it."""
         words = self._words[pattern.id]
-        if not pattern.lift:
-            return False
         return view.words is None or not words.isdisjoint(view.words) or not all(map(words.isdisjoint, keys.words))
 
     def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys: _Keys) -> bool:

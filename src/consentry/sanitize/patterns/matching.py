@@ -82,12 +82,12 @@ class VectorMatcher:
         # One byte per character keeps the offsets; `?` is as little a word character as what it stands for.
         data = text.encode("ascii", "replace")
         found: list[Matches] = []
-        self._anywhere.add_matches(text, self._anywhere.ends(data), found)
+        self._anywhere.add_matches(text, self._anywhere.places(data), found)
         digits = np.flatnonzero((np.frombuffer(data, np.uint8) - _ZERO) < _TEN)
         for one, least in ((self._sparse, 1), (self._dense, _MANY)):
             windows = _windows(digits, least, len(data))
             if windows is not None:
-                one.add_matches(text, one.ends_within(data, windows), found)
+                one.add_matches(text, one.places_within(data, windows), found)
         return found
 
 
@@ -115,39 +115,39 @@ class _Pass:
         for pattern in patterns:
             trigger = pattern.regex if pattern.trigger is None else pattern.trigger
             any_of = (trigger,) if isinstance(trigger, str) else trigger
-            grouped[any_of, pattern.ignore_case].append(pattern)
+            grouped[any_of, pattern.ignore_case, pattern.begins_with_trigger].append(pattern)
         self._groups = [_Group(mine) for mine in grouped.values()]
         self._vector = _vector(list(grouped), directory) if grouped else None
 
-    def ends(self, data: bytes) -> Places:
-        """Where triggers end, as `VectorPass.ends` says it, in order."""
+    def places(self, data: bytes) -> Places:
+        """Where triggers are found, as `VectorPass.places` says it, in order."""
         if self._vector is None:
             return _NOWHERE
-        ends = np.array(self._vector.ends(data), np.intp)
-        ends.sort()
-        return ends
+        places = np.array(self._vector.places(data), np.intp)
+        places.sort()
+        return places
 
-    def ends_within(self, data: bytes, windows: Windows) -> Places:
+    def places_within(self, data: bytes, windows: Windows) -> Places:
         """The same, looking only at some stretches of the text."""
         begins, ends = windows
         if 4 * int((ends - begins).sum()) > 3 * len(data):
-            return self.ends(data)
+            return self.places(data)
         pieces = [data[first:last] for first, last in zip(begins.tolist(), ends.tolist(), strict=True)]
-        found = self.ends(b"\n".join(pieces))
+        found = self.places(b"\n".join(pieces))
         if len(found):
             lengths = ends - begins + 1
             starts = np.cumsum(lengths) - lengths
-            found += (begins - starts)[np.searchsorted(starts, found & END) - 1]
+            found += (begins - starts)[np.searchsorted(starts, found & END, side="right") - 1]
         return found
 
-    def add_matches(self, text: str, ends: Places, found: list[Matches]) -> None:
-        """Appends what matches around these ends of triggers."""
-        if not len(ends):
+    def add_matches(self, text: str, places: Places, found: list[Matches]) -> None:
+        """Appends what matches around these places of triggers."""
+        if not len(places):
             return
-        index, places = ends >> SHIFT, (ends & END).tolist()
-        cuts = [0, *(np.flatnonzero(np.diff(index)) + 1).tolist(), len(places)]
+        index, offsets = places >> SHIFT, (places & END).tolist()
+        cuts = [0, *(np.flatnonzero(index[1:] != index[:-1]) + 1).tolist(), len(offsets)]
         for group, first, last in zip(index[cuts[:-1]].tolist(), cuts[:-1], cuts[1:], strict=True):
-            self._groups[group].add_matches(text, places[first:last], found)
+            self._groups[group].add_matches(text, offsets[first:last], found)
 
 
 def _vector(triggers: list[Trigger], directory: Path | None) -> VectorPass:
@@ -171,14 +171,16 @@ class _Group:
             (row, compiled(row), None if row.begin is None else re.compile(row.begin, re.ASCII)) for row in self._rows
         ]
 
-    def add_matches(self, text: str, ends: list[int], found: list[Matches]) -> None:
-        """Appends every match that starts in the runs around the trigger's ends."""
+    def add_matches(self, text: str, places: list[int], found: list[Matches]) -> None:
+        """Appends every match that starts where the trigger says, or in the runs around its ends."""
         runs: list[tuple[int, int]] = []
         for pattern, regex, begin in self._patterns:
-            if pattern.back:
-                mine = _exact(pattern, regex, text, ends)
+            if pattern.begins_with_trigger:
+                mine = _from(regex, text, places)
+            elif pattern.back:
+                mine = _exact(pattern, regex, text, places)
             else:
-                runs = runs or self._runs(ends)
+                runs = runs or self._runs(places)
                 if begin is None:
                     mine = _near(regex, text, runs, self._ahead)
                 else:
@@ -213,8 +215,26 @@ def _near(regex: re.Pattern[str], text: str, runs: list[tuple[int, int]], ahead:
                 break
             done = end
             add(match)
-            if done > last:
+            if done >= last:  # a trigger that ends with the match is in it
                 break
+    return found
+
+
+def _from(regex: re.Pattern[str], text: str, starts: list[int]) -> list[re.Match[str]]:
+    """As `_near`, trying only where triggers start, and one character after."""
+    found: list[re.Match[str]] = []
+    try_at, add = regex.match, found.append
+    done = tried = -1
+    for start in starts:
+        if start != tried and start + 1 >= done:
+            tried = start
+            match = try_at(text, start) if start >= done else None
+            if match is None:
+                match = try_at(text, start + 1)
+                if match is None:
+                    continue
+            done = match.end()
+            add(match)
     return found
 
 

@@ -11,7 +11,9 @@ pass runs `trigger` instead, and `regex` is tried only near a trigger. Both ways
 
 `begin`, where given, is a cheap expression for the place where every match begins; only such places are tried.
 
-`back`, where given, says that every match begins exactly so many characters before the end of a trigger.
+`back`, where given, says that every match begins exactly so many characters before the end of a trigger. Else, with
+`begins` or where the trigger starts with `\\b` or `(?:^|[^…])`, it begins where a match of the trigger begins (the
+leftmost of those that end in one place), or one character after. Only such places are tried, once each.
 The invariant holds by itself where no trigger is given and both are more than the longest match. A trigger should end
 once per candidate (a literal, a fixed number of digits, a boundary): each end costs a call.
 
@@ -37,9 +39,10 @@ Check = Callable[[str], bool | None]
 class Pattern:
     """One way in which an entity type is written.
 
+    `group` is the part of the match that is reported, `checked` the part that `check` sees (that one, unless given).
     `score` is the belief in a bare match, `confirmed` in one that `check` accepts. A context word near it, or a key or
     column name that names the type, adds `lift`; the words are those of the type (`lexicon.WORDS`) and `words`. With
-    `after`, the word right before must be one of those. `group` is the part of the match that is reported.
+    `after`, the word right before must be one of those.
     """
 
     id: str
@@ -55,10 +58,19 @@ class Pattern:
     digitless: bool = False
     dense: bool = False
     back: int = 0
+    begins: bool = False
     check: Check | None = None
     confirmed: float = 0.0
     words: frozenset[str] = frozenset()
     lift: float = 0.4
     after: frozenset[str] = frozenset()
     group: int | str = 0
+    checked: int | str | None = None
     subtype: str | None = None
+
+    @property
+    def begins_with_trigger(self) -> bool:
+        """Whether matches are tried for where the trigger begins, rather than around its end."""
+        if self.begins or self.back or self.begin is not None:
+            return self.begins
+        return isinstance(self.trigger, str) and self.trigger.startswith(("\\b", "(?:^|[^"))

@@ -19,24 +19,26 @@ from consentry.sanitize.patterns.matching import SHIFT
 _STRANGE = re.compile("[^\x00-\x7f]")
 """Stands as `?` in the bytes that are scanned, whatever it is."""
 
-Trigger = tuple[tuple[str, ...], bool]
-"""Expressions of which any will do, and whether case is ignored. Words apart cost less than one expression of all."""
+Trigger = tuple[tuple[str, ...], bool, bool]
+"""Expressions of which any will do, whether case is ignored, and whether their matches' starts are asked for rather
+than the ends. Words apart cost less than one expression of all."""
 
 
 class VectorPass:
     """All triggers over one text. Safe to share between threads: each has its own scratch space."""
 
     def __init__(self, triggers: Sequence[Trigger], directory: Path | None = None) -> None:
+        self._starts = [starts for _, _, starts in triggers]
         self._database = _database(tuple(triggers), directory)
         self._local = threading.local()
 
-    def ends(self, data: bytes) -> list[int]:
-        """Where triggers end: each the index of its trigger, `SHIFT` bits up, and the end offset, in one number."""
+    def places(self, data: bytes) -> list[int]:
+        """Where triggers end, or start: the index of the trigger, `SHIFT` bits up, and the offset, in one number."""
         found: list[int] = []
-        add = found.append
+        add, starts = found.append, self._starts
 
         def on_match(index: int, start: int, end: int, flags: int, context: object) -> None:
-            add(index << SHIFT | end)
+            add(index << SHIFT | (start if starts[index] else end))
 
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:
@@ -62,8 +64,12 @@ def _database(triggers: tuple[Trigger, ...], directory: Path | None) -> hypersca
 def _compile(triggers: Sequence[Trigger]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     rows = [
-        (_STRANGE.sub(r"\\?", one).encode(), index, hyperscan.HS_FLAG_CASELESS if ignore_case else 0)
-        for index, (expressions, ignore_case) in enumerate(triggers)
+        (
+            _STRANGE.sub(r"\\?", one).encode(),
+            index,
+            ignore_case * hyperscan.HS_FLAG_CASELESS | starts * hyperscan.HS_FLAG_SOM_LEFTMOST,
+        )
+        for index, (expressions, ignore_case, starts) in enumerate(triggers)
         for one in expressions
     ]
     expressions, ids, flags = zip(*rows, strict=True)
@@ -73,7 +79,11 @@ def _compile(triggers: Sequence[Trigger]) -> hyperscan.Database:
 
 def _key(triggers: tuple[Trigger, ...]) -> str:
     parts = [version("hyperscan"), _processor()]
-    parts += [f"{flag:d}{expression}" for expressions, flag in triggers for expression in (*expressions, "")]
+    parts += [
+        f"{ignore_case:d}{starts:d}{expression}"
+        for expressions, ignore_case, starts in triggers
+        for expression in (*expressions, "")
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 

@@ -46,11 +46,11 @@ class VectorSearch:
     def __init__(self, triggers: Sequence[Trigger], directory: Path | None = None) -> None:
         from consentry.sanitize.patterns.vector import VectorPass
 
-        self._pass = VectorPass([((trigger.expression,), False) for trigger in triggers], directory)
+        self._pass = VectorPass([((trigger.expression,), False, False) for trigger in triggers], directory)
 
     def ends(self, text: str) -> list[tuple[int, int]]:
         # One byte per character keeps offsets; what is not ASCII cannot be part of a trigger.
-        return [(both >> SHIFT, both & END) for both in self._pass.ends(text.encode("ascii", "replace"))]
+        return [(both >> SHIFT, both & END) for both in self._pass.places(text.encode("ascii", "replace"))]
 
 
 def best(triggers: Sequence[Trigger]) -> Search:

@@ -111,9 +111,9 @@ PATTERNS: Final = (
             rf"(?<![\w.,-]){_BEFORE}{_KIND}\.? (?=[^\n\d]{{1,20}}\d)(?:{_ANY},? ){{1,5}}{_NUMBER}(?!\w|[.,]\d)"
             rf"{_UNITS}"
         ),
-        trigger=rf"\b{_KIND}\.? [^\n\d]",
-        reach=40,
-        begin=r"(?<![\w.,-])[\w\x80-\uffff]",
+        trigger=rf"\b{_KIND}\.? [^\n\d]{{1,20}}\d",
+        reach=64,
+        begin=rf"(?<![\w.,-])(?:\d|(?i:{_KIND})\.? )",
         ahead=250,
         ignore_case=True,
         score=0.5,
@@ -184,7 +184,7 @@ PATTERNS: Final = (
         id="address.military",
         type=entities.STREET_ADDRESS,
         regex=r"(?<!\w)(?:us[a-z]{2} [a-z\u00c0-\u024f'-]{2,24}\n)?(?:apo|fpo|dpo) a[aep] \d{5}(?!\w)",
-        trigger=r"\b(?:apo|fpo|dpo) a[aep] \d{5}\b",
+        trigger=r"(?:apo|fpo|dpo) a[aep] \d{5}\b",
         reach=50,
         ignore_case=True,
         ahead=60,

@@ -17,11 +17,6 @@ _MONTH_ON = (
     r"(?<=s)ep(?:t(?:ember)?)?|(?<=o)ct(?:ober)?|(?<=n)ov(?:ember)?|(?<=d)ec(?:ember)?)"
 )
 """What follows the first letter of a month. An expression that begins with one set of characters is found faster."""
-_MONTH_FORMS = (
-    "jan feb mar apr jun jul aug sep sept oct nov dec "
-    "january february march april june july august september october november december"
-)
-"""All but May, which is more often a verb."""
 _YEAR = r"(?:1[89]|20|21)\d\d"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
 _DAY_ON = r"(?:(?<=3)[01]|(?<=[12])\d|(?<=0)[1-9]|(?<=[1-9]))(?:st|nd|rd|th)?"
@@ -86,12 +81,10 @@ PATTERNS: Final = (
             rf"|\.?,?[ -](?:of )?{_YEAR}(?!\w|[.,]\d)))"
         ),
         trigger=(
-            *(rf"(?i)\b{form}\b" for form in _MONTH_FORMS.split()),
-            r"(?i)\d(?:st|nd|rd|th)?(?:[ -](?:of )?|\. ?)may\b",
-            r"(?i)\bmay\.?,?[ -](?:of )?\d",
+            rf"(?i)(?:^|[^\w/.-])\d{{1,2}}(?:st|nd|rd|th)?(?:[ -](?:of )?|\. ?){_MONTH}\b",
+            rf"(?i)(?:^|[^\w/.-]){_MONTH}\.?,?[ -](?:of )?\d",
         ),
-        reach=24,
-        ahead=90,
+        begins=True,
         score=0.5,
         reason="date with the month's name",
         lift=0.0,

@@ -37,16 +37,16 @@ PATTERNS: Final = (
         type=entities.URL,
         regex=(
             r"[HFWhfw](?i:(?:(?<=h)ttps?|(?<=f)tps?|(?<=w)ss?)://"
-            rf"(?:[^\s/?#<>\"'@\x1e]{{1,128}}@)?{_HOST}(?::\d{{1,5}})?{_REST})"
+            rf"(?:[^\s/?#<>\"'@\x1e]{{1,128}}@)?(?P<host>{_HOST})(?::\d{{1,5}})?{_REST})"
         ),
         trigger=r"(?i)(?:https?|ftps?|wss?)://[^\s/]",
-        reach=10,
-        ahead=2300,
+        begins=True,
         digitless=True,
         score=0.5,
         reason="web address",
         lift=0.0,
-        check=network.url,
+        check=network.host,
+        checked="host",
         confirmed=0.95,
     ),
     Pattern(
@@ -54,8 +54,7 @@ PATTERNS: Final = (
         type=entities.URL,
         regex=rf"(?<![\w@/.-])www\.(?:[a-z0-9-]{{1,63}}+\.){{1,6}}[a-z]{{2,18}}+(?![\w-])(?::\d{{1,5}})?{_REST}",
         trigger=r"www\.[a-z0-9-]",
-        reach=8,
-        ahead=2300,
+        begins=True,
         ignore_case=True,
         digitless=True,
         score=0.85,
