@@ -22,10 +22,10 @@ up: $(VENV)/installed ## install, and start with a demo request in the inbox
 	@$(BIN)/consentry up --demo $(ARGS)
 
 test: $(VENV)/installed-dev tools ## bring what the tests need, and run them (not the slow ones)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(TESTS)
 
 test-all: $(VENV)/installed-dev tools ## the slow ones too: fuzzing, kills, soaks, every size of screen
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --timeout 1800 $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --timeout 1800 $(TESTS)
 
 bench: $(VENV)/installed-dev ## measure against peers and bounds
 	@set -e; for script in $$(grep -l '^if __name__' bench/*.py | grep -v accuracy_); do \

@@ -27,6 +27,20 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("consentry")
 
+LONGEST = (
+    "integrations/test_frameworks.py", "consent/test_model.py", "consent/test_races.py", "server/test_run.py",
+    "test_docs.py", "cli/test_up.py", "doors/mcp/test_stdio.py", "cli/test_against_the_server.py",
+    "server/test_scim.py", "kill/test_kill.py", "cli/test_demo.py", "channels/test_teams_delivery.py", "server/pages/test_together.py",
+)  # fmt: skip
+"""Files of few tests that take long: first, so that no process is still at one when the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, and leave the rest in its order."""
+    place = {name: at for at, name in enumerate(LONGEST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: place.get(item.path.relative_to(here).as_posix(), len(place)))
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
