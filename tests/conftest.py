@@ -30,7 +30,8 @@ hypothesis.settings.load_profile("consentry")
 LONGEST = (
     "integrations/test_frameworks.py", "consent/test_model.py", "consent/test_races.py", "server/test_run.py",
     "test_docs.py", "cli/test_up.py", "doors/mcp/test_stdio.py", "cli/test_against_the_server.py",
-    "server/test_scim.py", "kill/test_kill.py", "cli/test_demo.py", "channels/test_teams_delivery.py", "server/pages/test_together.py",
+    "server/test_scim.py", "kill/test_kill.py", "cli/test_demo.py", "channels/test_teams_delivery.py",
+    "server/pages/test_together.py",
 )  # fmt: skip
 """Files of few tests that take long: first, so that no process is still at one when the others have ended."""
 
