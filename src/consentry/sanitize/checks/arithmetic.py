@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+_WORTH = bytes(code - 48 if 48 <= code < 58 else 0 for code in range(256))
+_NO_DIGITS = bytes(code for code in range(256) if not 48 <= code < 58)
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 _DIHEDRAL = (
@@ -36,7 +38,7 @@ _PERMUTED = (
 
 def digits(text: str) -> list[int]:
     """The ASCII digits in a text, separators left out."""
-    return [ord(one) - 48 for one in text if "0" <= one <= "9"]
+    return list(text.encode("ascii", "ignore").translate(_WORTH, _NO_DIGITS))
 
 
 def alphanumeric(text: str) -> str:

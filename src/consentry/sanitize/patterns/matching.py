@@ -176,7 +176,7 @@ class _Group:
         runs: list[tuple[int, int]] = []
         for pattern, regex, begin in self._patterns:
             if pattern.begins_with_trigger:
-                mine = _from(regex, text, places)
+                mine = _from(regex, text, _past(places) if pattern.after_another else places)
             elif pattern.back:
                 mine = _exact(pattern, regex, text, places)
             else:
@@ -221,21 +221,23 @@ def _near(regex: re.Pattern[str], text: str, runs: list[tuple[int, int]], ahead:
 
 
 def _from(regex: re.Pattern[str], text: str, starts: list[int]) -> list[re.Match[str]]:
-    """As `_near`, trying only where triggers start, and one character after."""
+    """As `_near`, trying only where triggers start."""
     found: list[re.Match[str]] = []
     try_at, add = regex.match, found.append
     done = tried = -1
     for start in starts:
-        if start != tried and start + 1 >= done:
+        if start != tried and start >= done:
             tried = start
-            match = try_at(text, start) if start >= done else None
-            if match is None:
-                match = try_at(text, start + 1)
-                if match is None:
-                    continue
-            done = match.end()
-            add(match)
+            match = try_at(text, start)
+            if match is not None:
+                done = match.end()
+                add(match)
     return found
+
+
+def _past(starts: list[int]) -> list[int]:
+    """The places after the characters at which triggers start, and the beginning of the text where one does there."""
+    return [0] * (starts[0] == 0) + [start + 1 for start in starts]
 
 
 def _exact(pattern: Pattern, regex: re.Pattern[str], text: str, ends: list[int]) -> list[re.Match[str]]:

@@ -13,7 +13,8 @@ pass runs `trigger` instead, and `regex` is tried only near a trigger. Both ways
 
 `back`, where given, says that every match begins exactly so many characters before the end of a trigger. Else, with
 `begins` or where the trigger starts with `\\b` or `(?:^|[^…])`, it begins where a match of the trigger begins (the
-leftmost of those that end in one place), or one character after. Only such places are tried, once each.
+leftmost of those that end in one place), or one character after that where it starts with `(?:^|[^…])` and not at the
+beginning of the text. Only such places are tried, once each.
 The invariant holds by itself where no trigger is given and both are more than the longest match. A trigger should end
 once per candidate (a literal, a fixed number of digits, a boundary): each end costs a call.
 
@@ -28,6 +29,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_AFTER_ANOTHER = ("(?:^|[^", "(?i)(?:^|[^")
+"""How triggers begin that tell the character before a match, too."""
 SEPARATOR = "\x1e"
 """Stands between texts that are scanned joined together; no pattern matches it."""
 
@@ -73,4 +76,10 @@ class Pattern:
         """Whether matches are tried for where the trigger begins, rather than around its end."""
         if self.begins or self.back or self.begin is not None:
             return self.begins
-        return isinstance(self.trigger, str) and self.trigger.startswith(("\\b", "(?:^|[^"))
+        return isinstance(self.trigger, str) and self.trigger.startswith(("\\b", *_AFTER_ANOTHER))
+
+    @property
+    def after_another(self) -> bool:
+        """Whether a match of the trigger begins one character earlier."""
+        triggers = (self.trigger,) if isinstance(self.trigger, str) else self.trigger or ("",)
+        return triggers[0].startswith(_AFTER_ANOTHER)

@@ -19,9 +19,7 @@ PATTERNS: Final = (
             r"(?<![\w+])\+\d{1,3}[ .-]?(?:\(0?\d{0,4}\)[ .-]?)?\d(?:[ .()/-]{0,2}\d){4,13}"
             rf"{_EXTENSION}(?!\w)"
         ),
-        trigger=r"\+\d",
-        reach=4,
-        ahead=90,
+        trigger=r"(?:^|[^\w+])\+\d",
         score=0.3,
         reason="number with a country's calling code",
         lift=0.0,
