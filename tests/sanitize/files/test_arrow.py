@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -217,7 +218,8 @@ _CLEANERS = dict.fromkeys(("default", "training-data", "logs"))
 def test_twice_is_once_and_clean_values_are_equal(
     make_cleaner: Callable[[object], Cleaner], values: list[str | None], kind: pa.DataType, name: str, skip: int
 ) -> None:
-    cleaner = make_cleaner(profiles.load(name))
+    # Tables off: a column of which most values are one type is taken for that type as a whole, clean values too.
+    cleaner = make_cleaner(replace(profiles.load(name), tables=False))
     rows = [None if v is None else [v, v] for v in values] if pa.types.is_list(kind) else values
     array = pa.array(rows, pa.list_(pa.string())) if pa.types.is_list(kind) else pa.array(rows, pa.string()).cast(kind)
     batch = pa.record_batch({"note": array.slice(skip)})

@@ -196,12 +196,20 @@ def _touched(
     joined = pc.binary_join(row, pa.scalar(prefilter.SEPARATOR, filled.type))[0].as_py()
     if prefilter.sealed(joined):
         return None
+    worded = _worded(filled)
     found = cleaner.engines.codes.scan(joined, context)
     if not found:
-        return np.empty(0, dtype=np.int64)
+        return worded
     ends = np.cumsum(np.asarray(pc.utf8_length(filled)).astype(np.int64) + 1)
     if int(ends[-1]) - 1 != len(joined):
         return None
     first = np.searchsorted(ends, [one.start for one in found], side="right")
     last = np.searchsorted(ends, [one.end - 1 for one in found], side="right")
-    return np.unique(np.concatenate([first, last]))
+    return np.unique(np.concatenate([first, last, worded]))
+
+
+def _worded(text: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The rows of several words, which may hold names though no sampled row did."""
+    if not pc.any(pc.match_substring(text, " ")).as_py():
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(np.asarray(pc.match_substring_regex(text, r"\S \S")))

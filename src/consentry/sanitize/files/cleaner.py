@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final, Literal
 
 from consentry.sanitize import entities
@@ -21,6 +22,9 @@ Mode = Literal["keep", "whole", "scan"]
 _CACHED_LENGTH: Final = 64
 _FEW: Final = 8
 _CACHE_LIMIT: Final = 100_000
+_MOST_DIGITS: Final = 19
+_WHOLE: Final = re.compile(r"(-?\d{6,19})\.0{1,6}", re.ASCII)
+_POWER: Final = re.compile(r"-?\d\.\d{4,18}[eE]\+?\d{1,2}", re.ASCII)
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -99,20 +103,25 @@ class Cleaner:
         if column.mode == "whole" and column.type is not None:
             return [self.whole(value, place, column, "", many) for value, many in zip(values, times, strict=True)]
         key = path[-1] if path else (place or None)
-        return self._scanned(values, place, Context(key, path[:-1], True), column.names, times)
+        context = Context(key, path[:-1], True)
+        worded = [False] if column.names else [" " in one.strip() for one in values]
+        if not any(worded):
+            return self._scanned(values, place, context, column.names, times)
+        return self._parted(values, place, context, worded, times)
 
     def whole(self, value: str, place: str, column: ColumnPlan, subject: str = "", times: int = 1) -> str:
         """One value of a column whose verdict decides; counts it unless it is ours or blank already."""
         about = About(column.type or entities.INTERNAL_ID, None, subject)
         if not value.strip() or self.plan.owns(value, about):
             return value
+        written, value = value, without_fraction(value)
         self.tally.values += times
         verdict = column.verdict
         score = verdict.confidence if verdict is not None else 1.0
         reason = f"column: {'; '.join(verdict.reasons)}" if verdict is not None else "column: declared in the profile"
         step = self.plan.step(about.type)
         self.tally.at(place, about.type).add(score, step.name if self.changes else "", reason, value, about.type, times)
-        return self.plan.transform(value, about) if self.changes and not step.keeps else value
+        return self.plan.transform(value, about) if self.changes and not step.keeps else written
 
     def text(self, text: str, place: str = "", context: Context = NO_CONTEXT, pads: tuple[int, int] = (0, 0)) -> str:
         """Running text. `pads` characters at the start and end are only looked at for context and are not returned."""
@@ -132,6 +141,18 @@ class Cleaner:
         moved = [_moved(one, -left) for one in found]
         return finish(body, moved, lambda one: self.engines.full.scan(_plain(one), context), self.plan).text
 
+    def _parted(
+        self, values: Sequence[str], place: str, context: Context, worded: Sequence[bool], times: Sequence[int]
+    ) -> list[str]:
+        """A column of codes with some values of several words. No sampled value was, so those may hold names."""
+        out = [*values]
+        for names in (True, False):
+            places = [at for at, one in enumerate(worded) if one is names]
+            some = self._scanned([values[at] for at in places], place, context, names, [times[at] for at in places])
+            for at, new in zip(places, some, strict=True):
+                out[at] = new
+        return out
+
     def _scanned(
         self, values: Sequence[str], place: str, context: Context, names: bool, times: Sequence[int]
     ) -> list[str]:
@@ -141,7 +162,7 @@ class Cleaner:
             known.clear()
         fresh = [one for one in dict.fromkeys(values) if (one, key, names) not in known]
         new: dict[str, tuple[str, tuple[Finding, ...]]] = {}
-        plain = [_plain(one) for one in fresh]
+        plain = [_cell(one) for one in fresh]
         seen = self._look(plain, context, names)
         changed = self._changed(plain, seen, engine, context)
         for at, (value, text, found) in enumerate(zip(fresh, plain, seen, strict=True)):
@@ -156,7 +177,7 @@ class Cleaner:
         for value, many in zip(values, times, strict=True):
             out, hits = known.get((value, key, names)) or new[value]
             if hits:
-                self._count(_plain(value), hits, place, many)
+                self._count(_cell(value), hits, place, many)
             result.append(out)
         return result
 
@@ -193,6 +214,22 @@ class Cleaner:
             done = step.name if step.keeps or self.plan.acts_on(one) else "below the profile's score"
             done = done if self.changes else ""
             self.tally.at(place, one.type, one.subtype).add(one.score, done, one.reason, value, one.type, times)
+
+
+def without_fraction(value: str) -> str:
+    """A number without a fraction that is none: a column with gaps spells a card `4111111111111111.0`."""
+    if value[-1:] == "0" and (found := _WHOLE.fullmatch(value)):
+        return found[1]
+    if "e" in value[5:] or "E" in value[5:]:
+        number = Decimal(value) if _POWER.fullmatch(value) else None
+        if number is not None and number.adjusted() < _MOST_DIGITS and number == number.to_integral_value():
+            return str(int(number))
+    return value
+
+
+def _cell(value: str) -> str:
+    """A value as detectors see it: what is changed of it takes the place of the whole."""
+    return without_fraction(_plain(value))
 
 
 def _plain(text: str) -> str:

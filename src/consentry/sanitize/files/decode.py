@@ -15,6 +15,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 UTF8_BOM: Final = codecs.BOM_UTF8
+NEWLINE: Final = b"\n"
 SINGLE_BYTE: Final = ("latin-1", "iso8859-15", "cp1250", "cp1251", "cp1252", "koi8-r")
 """Other encodings that may be named: ASCII below 128 and one byte a character, so that lines can be cut."""
 
@@ -45,10 +46,15 @@ def refuse_wide(path: Path, head: bytes) -> None:
 def decoded(path: Path, data: bytes, encoding: str, offset: int, line: int) -> str:
     """Text of a part that begins at byte `offset` and line `line` of its file. Raises `FileUnreadable`."""
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         at_line = line + data.count(b"\n", 0, error.start)
         what = "bytes that are not UTF-8; is the encoding mixed? `--encoding latin-1` reads every byte and changes none"
         if encoding != "utf-8":
             what = f"a byte that {encoding} does not have; `--encoding latin-1` reads every byte and changes none"
         raise broken(path, f"line {at_line}, byte {offset + error.start}", what) from error
+    nul = data.find(b"\0")
+    if nul >= 0:
+        where = f"line {line + data.count(NEWLINE, 0, nul)}, byte {offset + nul}"
+        raise broken(path, where, "a NUL byte; is a passage of UTF-16 among the text? No value is seen in one")
+    return text

@@ -138,7 +138,8 @@ def _written(text: str, cells: Sequence[Cell], new: list[tuple[int, str]], diale
     for place, value in new:
         cell = cells[place]
         was_quoted = text[cell.start : cell.start + 1] == '"'
-        out += [text[at : cell.start], _quoted(value, was_quoted and cell.column >= 0, dialect.delimiter)]
+        written = value if cell.column < 0 else _quoted(value, was_quoted, dialect.delimiter)
+        out += [text[at : cell.start], written]
         at = cell.end
     out.append(text[at:])
     return "".join(out)

@@ -115,7 +115,7 @@ def _mirrored(relative: Path, target: Path, cleaner: Cleaner, taken: set[Path]) 
     for part in relative.parts:
         key, equals, value = part.partition("=")
         new = key + equals + cleaner.cells([value], "(folder names)", path=(key,))[0] if equals else part
-        new = new if equals else cleaner.cells([part], "(file names)")[0]
+        new = new if equals else _clean_name(part, cleaner)
         parts.append(new.replace("/", "_"))
     place = target.joinpath(*parts)
     stem, count = place.stem, 1
@@ -124,6 +124,14 @@ def _mirrored(relative: Path, target: Path, cleaner: Cleaner, taken: set[Path]) 
         place = place.with_name(f"{stem}_{count}{place.suffix}")
     taken.add(place)
     return place
+
+
+def _clean_name(name: str, cleaner: Cleaner) -> str:
+    """A name without its ending first: with it, `ada@example.org.csv` is no mailbox under a domain that there is."""
+    stem, dot, ending = name.rpartition(".")
+    if stem and ending.isalnum():
+        name = cleaner.cells([stem], "(file names)")[0] + dot + ending
+    return cleaner.cells([name], "(file names)")[0]
 
 
 class _Task:

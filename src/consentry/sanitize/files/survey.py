@@ -10,7 +10,7 @@ from typing import Final
 from consentry.sanitize import entities
 from consentry.sanitize.columns import Column, Family, Verdict, judge_all
 from consentry.sanitize.detector import Context
-from consentry.sanitize.files.cleaner import Cleaner, ColumnPlan, TablePlan
+from consentry.sanitize.files.cleaner import Cleaner, ColumnPlan, TablePlan, without_fraction
 from consentry.sanitize.profiles import Profile
 
 SAMPLE: Final = 256
@@ -46,7 +46,7 @@ def verdicts_of(plan: Mapping[str, ColumnPlan]) -> tuple[Verdict, ...]:
 
 
 def _column(sample: Sample, cleaner: Cleaner) -> Column:
-    values = [value[:_SAMPLE_LENGTH] for value in sample.values[:SAMPLE]]
+    values = [without_fraction(value[:_SAMPLE_LENGTH]) for value in sample.values[:SAMPLE]]
     context = Context(sample.name.rpartition(".")[2], (), True)
     return Column(
         sample.name,
