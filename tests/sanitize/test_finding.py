@@ -72,6 +72,22 @@ def test_what_is_found_without_names_is_found_with_them(text: str, expected: str
         assert [one.type for one in Sanitizer.default(names=names).scan(text)] == [expected]
 
 
+@pytest.mark.parametrize("whole", ["IBAN_CODE", "CREDIT_CARD", "CRYPTO", "SECRET"])
+def test_f5_a_part_of_a_number_does_not_leave_the_rest_in_clear(whole: str) -> None:
+    outer = found(4, 30, 0.95, whole)
+    parts = [found(4, 12, 0.99, "PHONE_NUMBER"), found(10, 20, 0.99, "US_SSN"), found(20, 30, 0.98, "EMAIL_ADDRESS")]
+    assert resolve([*parts, outer, found(31, 40, 0.6)], 50) == [outer, found(31, 40, 0.6)]
+    beyond = found(20, 31, 0.99, "PHONE_NUMBER")
+    assert resolve([outer, beyond], 50) == [beyond]
+
+
+def test_f5_an_account_near_the_word_phone_is_found_whole() -> None:
+    text = "Phone (217) 555-0143, IBAN: DE89 3704 0044 0532 0130 00"
+    found = Sanitizer.default(names=False).scan(text)
+    assert [one.type for one in found] == ["PHONE_NUMBER", "IBAN_CODE"]
+    assert text[found[1].start : found[1].end] == "DE89 3704 0044 0532 0130 00"
+
+
 @pytest.mark.parametrize("span", [(0, 0), (3, 2), (-1, 2), (2, 11)])
 def test_a_span_outside_the_text_is_refused(span: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="outside the text"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
 from operator import attrgetter
@@ -14,6 +14,8 @@ GUESSING: Final = "names"
 """The detector that believes by the look of words. Sure as it may be, it says nothing of the token around a word."""
 FORMED: Final = 0.9
 """From this score on, what has a form of its own stands against a guess about a part of it."""
+_UNDIVIDED: Final = frozenset({entities.SECRET, entities.IBAN_CODE, entities.CREDIT_CARD, entities.CRYPTO})
+"""Types of which a part is nothing by itself, whatever it looks like. A URL is none: it may be kept and hold a name."""
 
 
 class Finding(NamedTuple):
@@ -55,8 +57,9 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
     Deterministic: the higher score wins, then the longer span, then the type named first in `entities.PRIORITY`,
     then the one that starts first. A finding that overlaps a stronger one is dropped whole. Before that, a name gives
     way to a secret in its place, and to a secret or a form of at least `FORMED` that overlaps it and reaches beyond
-    it: `anna` in an e-mail address is no reason to miss the address. Empty spans and spans outside `0…text_len` are a
-    detector's fault and raise `ValueError`.
+    it: `anna` in an e-mail address is no reason to miss the address. So does whatever lies within a secret or a form
+    that is one number or code as a whole: a phone number seen in an account number is none. Empty spans and spans
+    outside `0…text_len` are a detector's fault and raise `ValueError`.
     """
     found = list(findings)
     for one in found:
@@ -82,7 +85,7 @@ def _strongest(group: list[Finding]) -> list[Finding]:
     """The findings that stand among some that hang together."""
     kept: list[Finding] = []
     starts: list[int] = []
-    for one in sorted(_without_torn(group), key=_strength):
+    for one in sorted(_without_parts(_without_torn(group)), key=_strength):
         at = bisect_left(starts, one.end)
         if at and kept[at - 1].end > one.start:
             continue
@@ -107,6 +110,23 @@ def _without_torn(group: list[Finding]) -> list[Finding]:
         return (before > 0 and reaches[before - 1] > name.start) or (touching > 0 and reaches[touching - 1] > name.end)
 
     return [one for one in group if one.detector != GUESSING or not gives_way(one)]
+
+
+def _without_parts(group: list[Finding]) -> list[Finding]:
+    """A group in reading order, without what lies within a secret or number and is shorter than it."""
+    wholes = [one for one in group if one.type in _UNDIVIDED and _has_form(one)]
+    if not wholes:
+        return group
+    starts = [one.start for one in wholes]
+    reaches = list(accumulate((one.end for one in wholes), max))
+
+    def lies_within(part: Finding) -> bool:
+        until, before = bisect_right(starts, part.start), bisect_left(starts, part.start)
+        if before and reaches[before - 1] >= part.end:
+            return True
+        return until > 0 and reaches[until - 1] > part.end
+
+    return [one for one in group if not lies_within(one)]
 
 
 def _has_form(one: Finding) -> bool:
