@@ -9,12 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consentry.sanitize import profiles
 from consentry.sanitize.files.arrow import clean_batch, plan_batches
+from consentry.sanitize.files.arrow_schema import clean_schema
 from consentry.sanitize.files.cleaner import Cleaner
 from consentry.sanitize.files.problems import FileUnreadable
 
@@ -232,3 +234,74 @@ def test_twice_is_once_and_clean_values_are_equal(
         text = old[0] if isinstance(old, list) else old
         if text is None or ("@" not in text and "+1 " not in text):
             assert new == old
+
+
+def test_f2_names_at_any_depth_hold_no_value(cleaner: Cleaner) -> None:
+    inner = pa.list_(pa.field(MAIL, pa.int64()))
+    kinds = [
+        pa.struct([pa.field(MAIL, pa.int64()), pa.field("b", inner)]),
+        pa.large_list(pa.field(MAIL, pa.int64())),
+        pa.list_(pa.field(MAIL, pa.int64()), 2),
+        pa.list_view(pa.field(MAIL, pa.int64())),
+        pa.map_(pa.field(MAIL, pa.string(), nullable=False), pa.field(MAIL, pa.int64())),
+        pa.timestamp("us", tz=MAIL),
+    ]
+    rows: list[list[object]] = [[{MAIL: 1, "b": [2]}], [[1]], [[1, 2]], [[1]], [[("k", 1)]], [0]]
+    columns = [
+        pa.array(row, pa.int64()).cast(kind) if row == [0] else pa.array(row, kind)
+        for row, kind in zip(rows, kinds, strict=True)
+    ]
+    batch = pa.record_batch(columns, names=[f"c{at}" for at in range(len(kinds))])
+    out = swept(batch, cleaner)
+    assert TOKEN not in raw(out)
+    assert str(out.schema).count("<EMAIL_ADDRESS>") >= 5
+    assert out.column(5).type.tz == "UTC"
+    assert out.column(0).to_pylist() == [{"<EMAIL_ADDRESS>": 1, "b": [2]}]
+    empty = clean_schema(batch.schema, cleaner)
+    assert TOKEN not in str(empty).encode()
+
+
+def test_f2_extension_types_that_hold_texts_are_written_as_their_storage(cleaner: Cleaner) -> None:
+    opaque = pa.ExtensionArray.from_storage(pa.opaque(pa.string(), MAIL, MAIL), pa.array(["x"]))
+    tensor = pa.ExtensionArray.from_storage(
+        pa.fixed_shape_tensor(pa.int32(), [2], dim_names=[MAIL]), pa.array([[1, 2]], pa.list_(pa.int32(), 2))
+    )
+    plain = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], pa.int8()))
+    out = swept(pa.record_batch([opaque, tensor, plain], names=["o", "t", "b"]), cleaner)
+    assert TOKEN not in raw(out)
+    assert out.schema.types == [pa.string(), pa.list_(pa.int32(), 2), pa.bool8()]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda values: pc.run_end_encode(pa.array(values)),
+        lambda values: pa.array([[one] for one in values], pa.list_view(pa.int64())),
+        lambda values: pa.array([[one] for one in values], pa.large_list_view(pa.int64())),
+        lambda values: pa.array([[one] for one in values], pa.list_(pa.int64(), 1)),
+        lambda values: pa.array([[("ssn", one)] for one in values], pa.map_(pa.string(), pa.int64())),
+        lambda values: pa.array([[("ssn", str(one))] for one in values], pa.map_(pa.string(), pa.string())),
+    ],
+)
+def test_e1_columns_of_any_nesting_are_judged_by_name(build: Callable[[list[int]], pa.Array], cleaner: Cleaner) -> None:
+    column = build([536904399, 536904398, 536904399])
+    out = swept(pa.record_batch({"ssn": column}), cleaner)
+    out.validate(full=True)
+    assert "53690439" not in str(out.to_pylist())
+    assert out.column(0).type == column.type
+
+
+def test_values_of_maps_stay_with_their_keys(cleaner: Cleaner) -> None:
+    rows = [[("a", "1"), ("b", MAIL)], None, [], [("b", "2"), ("c", None), ("a", "3")]]
+    column = pa.array(rows, pa.map_(pa.string(), pa.string()))
+    expected = [[("a", "1"), ("b", "<EMAIL_ADDRESS>")], None, [], [("b", "2"), ("c", None), ("a", "3")]]
+    assert swept(pa.record_batch({"m": column}), cleaner).column(0).to_pylist() == expected
+    many = [[(f"k{at}", MAIL) for at in range(300)]]
+    out = swept(pa.record_batch({"m": pa.array(many, pa.map_(pa.string(), pa.string()))}), cleaner)
+    assert out.column(0).to_pylist() == [[(f"k{at}", "<EMAIL_ADDRESS>") for at in range(300)]]
+
+
+def test_a_dictionary_of_structs_is_refused_by_name(cleaner: Cleaner) -> None:
+    column = pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([{"a": MAIL}]))
+    with pytest.raises(FileUnreadable, match="`c` is a dictionary of nested values"):
+        swept(pa.record_batch({"c": column}), cleaner)

@@ -172,3 +172,29 @@ def test_a_file_whose_columns_differ_in_length_is_refused(tmp_path: Path, run: R
     with pytest.raises(FileUnreadable, match="row group 0"):
         run(path, tmp_path / "b.parquet")
     assert not (tmp_path / "b.parquet").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_required_number_may_give_way_to_null_in_a_later_row_group(tmp_path: Path, run: Run, workers: int) -> None:
+    """The first batch decided whether nulls were allowed, and a card in the second broke the run."""
+    kind = pa.struct([pa.field("n", pa.int64(), nullable=False), pa.field("s", pa.string(), nullable=False)])
+    schema = pa.schema(
+        [
+            pa.field("n", pa.int64(), nullable=False),
+            pa.field("id", pa.int32(), nullable=False),
+            pa.field("in", kind, nullable=False),
+            pa.field("of", pa.list_(pa.field("element", pa.int64(), nullable=False)), nullable=False),
+        ]
+    )
+    with pq.ParquetWriter(tmp_path / "a.parquet", schema) as writer:
+        for n in (1, 2, 3, 4111111111111111, 5, 6):
+            row = {"n": n, "id": 1, "in": {"n": n, "s": "x"}, "of": [n]}
+            writer.write_table(pa.Table.from_pylist([row], schema))
+    run(tmp_path / "a.parquet", tmp_path / "b.parquet", workers=workers)
+    out = pq.read_table(tmp_path / "b.parquet")
+    assert out.column("n").to_pylist() == [1, 2, 3, None, 5, 6]
+    assert [one["n"] for one in out.column("in").to_pylist()] == [1, 2, 3, None, 5, 6]
+    assert out.column("of").to_pylist()[3] == [None]
+    assert out.schema.field("n").nullable
+    assert not out.schema.field("id").nullable
+    assert not out.schema.field("in").type.field("s").nullable

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.types as t
 
 from consentry.sanitize.columns import family_of
-from consentry.sanitize.files import arrow_numbers, arrow_text
-from consentry.sanitize.files.arrow_schema import clean_schema
+from consentry.sanitize.files import arrow_maps, arrow_numbers, arrow_text
+from consentry.sanitize.files.arrow_schema import clean_name, clean_names, clean_schema, clean_zone, keeps_extension
 from consentry.sanitize.files.cleaner import SCAN, Cleaner, ColumnPlan, TablePlan
 from consentry.sanitize.files.problems import FileUnreadable
 from consentry.sanitize.files.survey import SAMPLE, Sample, survey
@@ -72,8 +72,8 @@ def clean_batch(
     ]
     target = schema if schema is not None else clean_schema(batch.schema, cleaner)
     fields = [
-        field.with_type(column.type).with_nullable(field.nullable or column.null_count > 0)
-        for field, column in zip(target, columns, strict=True)
+        field.with_type(column.type).with_nullable(field.nullable or _may_be_null(old.type, Place(old.name, plans)))
+        for field, old, column in zip(target, batch.schema, columns, strict=True)
     ]
     if not columns:
         return batch.replace_schema_metadata(None)
@@ -85,7 +85,7 @@ def clean_array(array: pa.Array, place: Place, cleaner: Cleaner, compact: bool) 
     kind = array.type
     if isinstance(array, pa.ExtensionArray):
         storage = clean_array(array.storage, place, cleaner, compact)
-        canonical = kind.extension_name.startswith("arrow.") and storage.type == kind.storage_type
+        canonical = keeps_extension(kind) and storage.type == kind.storage_type
         return pa.ExtensionArray.from_storage(kind, storage) if canonical else storage
     if isinstance(kind, pa.DictionaryType):
         return _dictionary(array, place, cleaner, compact)
@@ -98,12 +98,16 @@ def clean_array(array: pa.Array, place: Place, cleaner: Cleaner, compact: bool) 
         return _nested(array, place, cleaner, compact)
     if arrow_text.is_textual(kind):
         return arrow_text.clean(array, place.name, place.plan, cleaner, compact, place.subjects)
-    return arrow_numbers.clean(array, place.name, place.plan, cleaner, compact, place.subjects)
+    new = arrow_numbers.clean(array, place.name, place.plan, cleaner, compact, place.subjects)
+    return new if clean_zone(new.type) == new.type else new.cast(pa.int64()).cast(clean_zone(new.type))
 
 
 def _dictionary(array: pa.DictionaryArray, place: Place, cleaner: Cleaner, compact: bool) -> pa.Array:
     """Rebuilt with the values that rows use, and those sanitized; types and order flag stay."""
     kind = array.type
+    if t.is_nested(kind.value_type):
+        what = f"the column `{place.name}` is a dictionary of nested values, which is not read; write the values out"
+        raise FileUnreadable(what)
     dense = pc.take(array.dictionary, array.indices)
     if not (arrow_text.is_textual(kind.value_type) or t.is_primitive(kind.value_type)) or place.subjects is not None:
         return _encoded(clean_array(dense, place, cleaner, compact), kind)
@@ -116,7 +120,11 @@ def _dictionary(array: pa.DictionaryArray, place: Place, cleaner: Cleaner, compa
 
 def _encoded(dense: pa.Array, kind: pa.DictionaryType) -> pa.Array:
     encoded = dense if isinstance(dense, pa.DictionaryArray) else dense.dictionary_encode()
-    indices = encoded.indices.cast(kind.index_type)
+    try:
+        indices = encoded.indices.cast(kind.index_type)
+    except pa.ArrowInvalid as error:
+        what = f"a dictionary with {kind.index_type} indices has no room for the stand-ins; give it wider ones"
+        raise FileUnreadable(what) from error
     return pa.DictionaryArray.from_arrays(indices, encoded.dictionary, ordered=kind.ordered)
 
 
@@ -128,9 +136,10 @@ def _nested(array: pa.Array, place: Place, cleaner: Cleaner, compact: bool) -> p
         parts = [
             clean_array(child, place.under(field.name), cleaner, True) for field, child in zip(kind, old, strict=True)
         ]
+        names = clean_names([field.name for field in kind], cleaner)
         fields = [
-            pa.field(field.name, new.type, field.nullable or new.null_count > child.null_count)
-            for field, child, new in zip(kind, old, parts, strict=True)
+            pa.field(name, new.type, field.nullable or _may_be_null(field.type, place.under(field.name)))
+            for name, field, new in zip(names, kind, parts, strict=True)
         ]
         return pa.StructArray.from_arrays(parts, fields=fields, mask=array.is_null())
     if isinstance(kind, pa.MapType):
@@ -138,13 +147,32 @@ def _nested(array: pa.Array, place: Place, cleaner: Cleaner, compact: bool) -> p
     if isinstance(kind, (pa.ListType, pa.LargeListType)):
         items = clean_array(array.flatten(), place.items(), cleaner, True)
         build = pa.ListArray if isinstance(kind, pa.ListType) else pa.LargeListArray
-        item = pa.field(kind.value_field.name, items.type, kind.value_field.nullable or items.null_count > 0)
+        item = _item(kind.value_field, items, place, cleaner)
         made = pa.list_(item) if isinstance(kind, pa.ListType) else pa.large_list(item)
         return build.from_arrays(_offsets(array), items, type=made, mask=array.is_null() if array.null_count else None)
     if isinstance(kind, pa.FixedSizeListType):
         cleaned = _nested(array.cast(pa.list_(kind.value_field)), place, cleaner, compact)
-        return cleaned.cast(kind) if cleaned.type.value_type == kind.value_type else cleaned
+        made = pa.list_(cleaned.type.value_field, kind.list_size)
+        return cleaned.cast(made) if cleaned.type.value_type == kind.value_type else cleaned
     return _list_view(array, place, cleaner)
+
+
+def _item(field: pa.Field, items: pa.Array, place: Place, cleaner: Cleaner) -> pa.Field:
+    nullable = field.nullable or _may_be_null(field.type, place.items())
+    return pa.field(clean_name(field.name, cleaner), items.type, nullable)
+
+
+def _may_be_null(kind: pa.DataType, place: Place) -> bool:
+    """Whether a value may give way to null, in this batch or another of the column: all have one schema."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _may_be_null(kind.storage_type, place)
+    if isinstance(kind, pa.DictionaryType) or t.is_run_end_encoded(kind):
+        return _may_be_null(kind.value_type, place)
+    if t.is_nested(kind) or place.plan.mode == "keep":
+        return False
+    if arrow_text.is_textual(kind):
+        return not (t.is_string(kind) or t.is_large_string(kind) or t.is_string_view(kind))
+    return place.plan.mode == "whole" or arrow_numbers.may_hold_cards(kind)
 
 
 def _list_view(array: pa.Array, place: Place, cleaner: Cleaner) -> pa.Array:
@@ -153,7 +181,7 @@ def _list_view(array: pa.Array, place: Place, cleaner: Cleaner) -> pa.Array:
     large = isinstance(kind, pa.LargeListViewType)
     sizes = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64() if large else pa.int32())
     starts = pc.subtract(pc.cumulative_sum(sizes), sizes)
-    item = pa.field(kind.value_field.name, items.type, kind.value_field.nullable or items.null_count > 0)
+    item = _item(kind.value_field, items, place, cleaner)
     made = pa.large_list_view(item) if large else pa.list_view(item)
     build = pa.LargeListViewArray if large else pa.ListViewArray
     mask = array.is_null() if array.null_count else None
@@ -162,18 +190,25 @@ def _list_view(array: pa.Array, place: Place, cleaner: Cleaner) -> pa.Array:
 
 def _map(array: pa.MapArray, place: Place, cleaner: Cleaner) -> pa.Array:
     kind = array.type
-    entries = array.cast(pa.list_(pa.struct([kind.key_field.with_name("key"), kind.item_field.with_name("value")])))
-    flat = entries.flatten()
-    keys, items = (flat.field(0), flat.field(1)) if len(flat) else (flat.field("key"), flat.field("value"))
+    keys, items = _entries(array)
     new_keys = clean_array(keys, place.under("(key)"), cleaner, True)
-    new_items = clean_array(items, place.under("value"), cleaner, True)
+    new_items = arrow_maps.cleaned(keys, items, lambda key, some: clean_array(some, place.under(key), cleaner, True))
     offsets = _offsets(array)
     if array.null_count:
         null = pa.concat_arrays([array.is_null(), pa.array([False])])
         offsets = pc.if_else(null, pa.scalar(None, offsets.type), offsets)
-    item = pa.field(kind.item_field.name, new_items.type, kind.item_field.nullable or new_items.null_count > 0)
-    made = pa.map_(pa.field(kind.key_field.name, new_keys.type, nullable=False), item, kind.keys_sorted)
+    nullable = kind.item_field.nullable or not (t.is_string(kind.item_type) or t.is_large_string(kind.item_type))
+    item = pa.field("value", new_items.type, nullable)
+    made = pa.map_(pa.field("key", new_keys.type, nullable=False), item, kind.keys_sorted)
     return pa.MapArray.from_arrays(offsets, new_keys, new_items, type=made)
+
+
+def _entries(array: pa.MapArray) -> tuple[pa.Array, pa.Array]:
+    """Keys and values of all the maps, one after another, without those under null maps."""
+    kind = array.type
+    entries = array.cast(pa.list_(pa.struct([kind.key_field.with_name("key"), kind.item_field.with_name("value")])))
+    flat = entries.flatten()
+    return (flat.field(0), flat.field(1)) if len(flat) else (flat.field("key"), flat.field("value"))
 
 
 def _offsets(array: pa.Array) -> pa.Array:
@@ -206,13 +241,22 @@ def _sample(name: str, array: pa.Array, out: dict[str, tuple[pa.DataType, list[s
         for field, child in zip(kind, array.flatten(), strict=True):
             _sample(f"{name}.{field.name}", child, out, want)
         return
-    if isinstance(kind, (pa.ListType, pa.LargeListType)):
+    if t.is_run_end_encoded(kind):
+        _sample(name, pc.run_end_decode(array), out, want)
+        return
+    if t.is_map(kind):
+        keys, items = _entries(array)
+        for key, rows in arrow_maps.by_key(keys, items) or ():
+            _sample(f"{name}.{key}", items.take(pa.array(rows)), out, want)
+        return
+    if t.is_nested(kind) and not t.is_union(kind):
         _sample(name, array.flatten(), out, want)
         return
     values = out.setdefault(name, (kind, []))[1]
-    if t.is_nested(kind) or t.is_null(kind) or t.is_run_end_encoded(kind):
+    if t.is_nested(kind) or t.is_null(kind):
         return
-    values += _texts(array, want)[:want]
+    found = _texts(array, want)
+    values += found[:: max(1, len(found) // want)][:want]
 
 
 def _texts(array: pa.Array, want: int) -> list[str]:

@@ -19,6 +19,7 @@ from consentry.sanitize.transforms.dates import DateShift
 from consentry.sanitize.transforms.simple import Keep
 
 _LEAST_CARD: Final = 10**11
+_CARD_DIGITS: Final = 12
 _MOST_EXACT: Final = 2**63 - 1
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9]\d*)")
 _TRAILING: Final = re.compile(r"\.0*$")
@@ -124,20 +125,25 @@ def _cards(array: pa.Array, name: str, cleaner: Cleaner) -> pa.Array:
     )
 
 
+def may_hold_cards(kind: pa.DataType) -> bool:
+    """Whether numbers of the type have the digits of a card."""
+    if t.is_integer(kind) or t.is_floating(kind):
+        return bool(kind.bit_width >= 64)
+    return bool(t.is_decimal(kind) and kind.precision - kind.scale >= _CARD_DIGITS)
+
+
 def _as_int64(array: pa.Array) -> pa.Array | None:
     kind = array.type
+    if not may_hold_cards(kind):
+        return None
     if t.is_integer(kind):
-        if kind.bit_width < 64:
-            return None
         return array.cast(pa.int64(), safe=False)
     if t.is_floating(kind):
-        if kind.bit_width < 64:
-            return None
         numbers = np.asarray(pc.fill_null(array, 0.0))
         fits = np.isfinite(numbers) & (np.abs(numbers) < 2.0**53) & (numbers >= _LEAST_CARD)
         return pa.array(np.where(fits, numbers, 0).astype(np.int64)) if fits.any() else None
     try:
-        return pc.floor(array).cast(pa.int64(), safe=False) if kind.precision - kind.scale >= 12 else None
+        return pc.floor(array).cast(pa.int64(), safe=False)
     except pa.ArrowInvalid:
         return None
 

@@ -163,7 +163,7 @@ def _scanned(text: pa.Array, name: str, plan: ColumnPlan, cleaner: Cleaner) -> p
 def _block(text: pa.Array, name: str, plan: ColumnPlan, cleaner: Cleaner) -> tuple[pa.Array, pa.Array | None]:
     """The block and, where values change, the block that takes its place."""
     path = tuple(name.split("."))
-    places = None if plan.names else _touched(text, path, cleaner)
+    places = None if plan.names and cleaner.engines.names else _touched(text, path, cleaner)
     if places is None:
         old = text.to_pylist()
         new = cleaner.cells([one or "" for one in old], name, plan, path)
@@ -196,7 +196,7 @@ def _touched(
     joined = pc.binary_join(row, pa.scalar(prefilter.SEPARATOR, filled.type))[0].as_py()
     if prefilter.sealed(joined):
         return None
-    worded = _worded(filled)
+    worded = _worded(filled) if cleaner.engines.names else np.empty(0, dtype=np.int64)
     found = cleaner.engines.codes.scan(joined, context)
     if not found:
         return worded

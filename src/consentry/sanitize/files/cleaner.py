@@ -50,6 +50,11 @@ class Engines:
     full: Scans
     codes: Scans
 
+    @property
+    def names(self) -> bool:
+        """Whether names are looked for at all."""
+        return self.full is not self.codes
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -104,7 +109,7 @@ class Cleaner:
             return [self.whole(value, place, column, "", many) for value, many in zip(values, times, strict=True)]
         key = path[-1] if path else (place or None)
         context = Context(key, path[:-1], True)
-        worded = [False] if column.names else [" " in one.strip() for one in values]
+        worded = [False] if column.names or not self.engines.names else [" " in one.strip() for one in values]
         if not any(worded):
             return self._scanned(values, place, context, column.names, times)
         return self._parted(values, place, context, worded, times)
@@ -184,6 +189,7 @@ class Cleaner:
     def _look(self, texts: list[str], context: Context, names: bool) -> list[list[Finding]]:
         """The findings of each text. Without names, one pass over all texts joined says which are worth a look."""
         engine = self.engines.full if names else self.engines.codes
+        names = names and self.engines.names
         places = None if names or len(texts) < _FEW else prefilter.touched(texts, engine, context)
         if places is None:
             return engine.scan_many(texts, [context] * len(texts))
