@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
 from consentry.actions import Action, Actor, Kind
+from consentry.consent import journaling
 from consentry.consent.model import OutcomeStatus, Submission
 from consentry.consent.settling import Settlement
+from consentry.ledger.entry import decode_entry
+from consentry.ledger.receipt import Receipt
 from consentry.policy.model import Facts
 from consentry.server.build import open_services
 from consentry.server.settings import Settings
@@ -18,10 +22,23 @@ POLICY = '@id("a") @reason("x") {level} permit (principal, action == Action::"ht
 
 @pytest.fixture(params=["", '@level("L0")'], ids=["L1", "L0"])
 async def begun(request, tmp_path):
+    async with gate_with_claims(tmp_path, request.param) as found:
+        yield found
+
+
+@pytest.fixture
+async def journaled(tmp_path, monkeypatch):
+    monkeypatch.setattr(journaling, "GATHER_SECONDS", 60.0)  # nothing leaves the journal before it is asked for
+    async with gate_with_claims(tmp_path, '@level("L0")') as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def gate_with_claims(tmp_path, level):
     """A gate, an actor, and ten of its claims."""
     folder = tmp_path / "policies"
     folder.mkdir()
-    (folder / "a.cedar").write_text(POLICY.format(level=request.param))
+    (folder / "a.cedar").write_text(POLICY.format(level=level))
     settings = Settings.model_validate({"data_dir": tmp_path / "data", "policy": {"dir": folder}})
     async with open_services(settings) as services:
         owner = await services.directory.invite(None, "mara@example.org")
@@ -74,3 +91,57 @@ async def test_whoever_waits_is_woken(begun):
     await asyncio.gather(*(gate.settle_all([Settlement(one, actor, OutcomeStatus.SUCCEEDED)]) for _, one in claims))
     assert (await gate.wait(action, timeout_s=5)).state.value == "succeeded"
     assert (await gate.decision(action)).claim.id == claim
+
+
+async def test_an_outcome_that_is_told_in_time_is_written_with_its_action(journaled):
+    gate, actor, claims = journaled
+    assert gate.settle_along(Settlement(claims[0][1], actor, OutcomeStatus.SUCCEEDED, "answered 200"))
+    assert gate.settle_along(Settlement(claims[1][1], actor, OutcomeStatus.FAILED, "answered 500"))
+    for (action, _), state, said in zip(
+        claims, ("succeeded", "failed"), ("answered 200", "answered 500"), strict=False
+    ):
+        await gate.action(action)  # which waits for the journal
+        decision = await gate.decision(action)
+        assert (decision.state.value, decision.claim.summary) == (state, said)
+        receipt = Receipt.decode(await gate.receipt(action))
+        assert [decode_entry(one.entry).type for one in receipt.entries] == [
+            "action.journaled",
+            "grant.claimed",
+            "grant.settled",
+        ]
+
+
+async def test_what_is_not_the_outcome_of_a_journaled_action_is_not_taken_along(journaled):
+    gate, actor, claims = journaled
+    claim = claims[0][1]
+    somebody = Actor(Kind.AGENT, "somebody else")
+    assert not gate.settle_along(Settlement("clm_none", actor, OutcomeStatus.FAILED))
+    assert not gate.settle_along(Settlement(claim, somebody, OutcomeStatus.FAILED))
+    assert not gate.settle_along(Settlement(claim, actor, OutcomeStatus.FAILED, "a\0b"))
+    assert gate.settle_along(Settlement(claim, actor, OutcomeStatus.SUCCEEDED))
+    assert not gate.settle_along(Settlement(claim, actor, OutcomeStatus.FAILED)), "the first one stays"
+    await gate.action(claims[0][0])
+    assert not gate.settle_along(Settlement(claim, actor, OutcomeStatus.FAILED)), "it is written"
+    assert (await gate.decision(claims[0][0])).state.value == "succeeded"
+
+
+async def test_an_outcome_that_comes_while_its_action_is_written_is_not_lost(journaled, monkeypatch):
+    gate, actor, claims = journaled
+    written = journaling.write
+
+    def and_then_told(tx, batch, told):
+        settled = written(tx, batch, told)
+        gate.settle_along(Settlement(claims[0][1], actor, OutcomeStatus.SUCCEEDED, "late"))
+        return settled
+
+    monkeypatch.setattr(journaling, "write", and_then_told)
+    await gate.action(claims[0][0])
+    assert (await gate.decision(claims[0][0])).claim.summary == "late"
+
+
+async def test_receipts_disclose_the_summary_of_an_outcome(begun):
+    gate, actor, claims = begun
+    action, claim = claims[0]
+    await gate.settle(claim, actor, OutcomeStatus.SUCCEEDED, "said so")
+    disclosed = {one.field: one.value for one in Receipt.decode(await gate.receipt(action)).disclosures}
+    assert disclosed["summary"] == b"said so"

@@ -48,6 +48,7 @@ async def test_a1_every_verb_that_can_consent_goes_through_one_check(world):
         "claim",
         "settle",
         "settle_all",
+        "settle_along",
         "withdraw",
         "break_glass",
         "close_post_review",

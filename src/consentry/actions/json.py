@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -123,6 +124,9 @@ _EXACT = (
 _ONE_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 """Makes every digit a `0`, so that two plain searches find what begins a fraction or an exponent."""
 
+_FLOAT = re.compile(rb"(?:^|[:,\[])-?0+[.e]")
+"""A number that has one, as it stands in JSON without white space; and strings that hold the like."""
+
 
 def _is_plain(data: bytes) -> bool:
     """Whether orjson's bytes are RFC 8785's: no float in them, all ASCII, and not too deep. Some strings look like one.
@@ -133,7 +137,7 @@ def _is_plain(data: bytes) -> bool:
     if not data.isascii() or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
         return False
     digits = data.translate(_ONE_DIGIT)
-    return b"0." not in digits and b"0e" not in digits
+    return (b"0." not in digits and b"0e" not in digits) or _FLOAT.search(digits) is None
 
 
 def _check(value: object, what: str, depth: int) -> bool:

@@ -80,6 +80,10 @@ class ApiKeeper:
         """The API takes outcomes one by one."""
         return [await self._settle(one) for one in outcomes]
 
+    def settle_along(self, outcome: Settlement) -> bool:
+        """The journal is the server's."""
+        return False
+
     async def _settle(self, one: Settlement) -> ConsentryError | None:
         body: dict[str, Json] = {"status": one.status.value, "summary": one.summary}
         try:

@@ -21,9 +21,10 @@ from consentry.consent.notify import announce, webhooks
 from consentry.consent.rows import load, load_action, load_decision, load_grant, load_request
 from consentry.consent.standing import Signed, signers_vote
 from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, GrantEvent, RequestState, after
+from consentry.ledger.commit import commit
 from consentry.policy.model import Facts, Judgement, Level, Roster, Verdict
 from consentry.store import Tx, tables
-from consentry.store.record import record, spell_time
+from consentry.store.record import derived_salt, record, spell_time
 
 _FINAL: dict[ActionState, tuple[type[GateError], str]] = {
     ActionState.PENDING: (NotGranted, "nobody has consented yet: wait for the decision"),
@@ -113,7 +114,7 @@ def new_claim(
 
 
 _CLAIM = (
-    select(tables.claims, tables.actions.c.canonical, tables.actions.c.request_id)
+    select(tables.claims, tables.actions.c.canonical, tables.actions.c.seal, tables.actions.c.request_id)
     .join(tables.actions, tables.actions.c.id == tables.claims.c.action_id)
     .where(tables.claims.c.id == bindparam("claim"))
     .with_for_update(of=tables.claims)
@@ -133,10 +134,9 @@ def settle(tx: Tx, claim_id: str, by: Actor, status: OutcomeStatus, summary: str
     state = ClaimState(row.state)
     if state in (ClaimState.SUCCEEDED, ClaimState.FAILED):
         raise AlreadySettled("the outcome of this claim was reported before")
-    event = ClaimEvent.SUCCESS if status is OutcomeStatus.SUCCEEDED else ClaimEvent.FAILURE
-    ended = after(CLAIM, state, event)
+    ended = outcome_of(state, status)
     tx.execute(_SETTLE, {"claim": claim_id, "ended": ended.value, "at": tx.now_ms, "said": summary})
-    record_settled(tx, claim_id, row.action_id, ended, summary)
+    record_settled(tx, claim_id, row.action_id, ended, summary, row.seal)
     wake_joined(tx, row.action_id, row.request_id)
     return Claim(claim_id, row.action_id, row.grant_id, ended, row.claimed_at, row.lease_until, tx.now_ms, summary)
 
@@ -148,14 +148,22 @@ def is_by(data: bytes, by: Actor) -> bool:
     return Action.from_canonical(data).actor == by
 
 
-def record_settled(tx: Tx, claim_id: str, action_id: str, state: ClaimState, summary: str | None) -> None:
-    record(
-        tx,
-        "grant.settled",
-        {"claim": claim_id, "status": state.value, "action": action_id},
-        sealed={"summary": summary},
-        action_id=action_id,
-    )
+def outcome_of(state: ClaimState, status: OutcomeStatus) -> ClaimState:
+    """Where a claim stands once its outcome is told."""
+    return after(CLAIM, state, ClaimEvent.SUCCESS if status is OutcomeStatus.SUCCEEDED else ClaimEvent.FAILURE)
+
+
+def record_settled(
+    tx: Tx, claim_id: str, action_id: str, state: ClaimState, summary: str | None, seal: bytes | None
+) -> None:
+    """The entry. The summary's value is in the claim's row and its salt comes from the action's `seal`, which goes when
+    the action is erased; for an action without one, both are kept like those of other texts.
+    """
+    fields = {"claim": claim_id, "status": state.value, "action": action_id}
+    if summary is not None and seal is not None:
+        fields["summary"] = commit(summary.encode("utf-8"), derived_salt(seal, "summary"))
+        summary = None
+    record(tx, "grant.settled", fields, sealed={"summary": summary}, action_id=action_id)
 
 
 _G = tables.grants.c

@@ -210,6 +210,13 @@ class Gate:
             await self._journal.drained(one.claim_id)
         return await self.store.write(lambda tx: settling.settle_all(tx, settlements))
 
+    def settle_along(self, settlement: Settlement) -> bool:
+        """`settle` for an action of level L0 that is in the journal only: told now, and written together with it.
+
+        False where it is not, or this is not its outcome: then `settle` says why.
+        """
+        return self._journal.settle_along(settlement)
+
     # Beside them.
 
     async def withdraw(self, request_id: str, by: Actor, reason: str | None = None) -> Request:

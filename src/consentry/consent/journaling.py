@@ -12,34 +12,46 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Self
 
 import orjson
-from sqlalchemy import select, update
 
-from consentry.actions import new_id
+from consentry.actions import Actor, new_id
 from consentry.consent.core import Core
+from consentry.consent.journal_rows import mark, write
 from consentry.consent.model import ActionState, Claim, Decision
-from consentry.consent.rows import dump, dump_reasons, own_grant_id
+from consentry.consent.rows import dump, own_grant_id
+from consentry.consent.settling import Settlement, settle_all
 from consentry.consent.states import ClaimState
-from consentry.consent.submitting import Prepared, judged_fields, prepare, submit
-from consentry.errors import ConsentryError
-from consentry.ledger.entry import FieldValue, encode_entry
+from consentry.consent.submitting import Prepared, encoded, judged_fields, prepare, submit
+from consentry.consent.words import check_text
+from consentry.errors import ConsentryError, coded
 from consentry.ledger.errors import JournalUnavailable
-from consentry.ledger.journal import MAX_RECORD_BYTES, Batch, Journal, recover
-from consentry.store import Store, Tx, tables
-from consentry.store.record import record, spell_time
+from consentry.ledger.journal import MAX_RECORD_BYTES, Batch, Handler, Journal, recover
+from consentry.store import Store, Tx, UnfitText
 
-DRAIN_SECONDS = 0.05
+GATHER_SECONDS = 0.025
+"""How long records are gathered for one transaction."""
+OUTCOME_SECONDS = 0.025
+"""How long outcomes are waited for: what is told by then is written with the records, in the same transaction.
+
+Both together, and a commit, are what a record is old at most when it is durable: 100 ms, with the round before it.
+"""
 FRESH_MS = 100
 """How old the knowledge of the policy version in force may be; older, and it is read again first."""
 log = logging.getLogger("consentry.journal")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Held:
+    """An action that is in the journal only, under this counter; and its outcome once that is told."""
+
+    counter: int
     decision: Decision
+    by: Actor
+    outcome: Settlement | None = None
 
 
 class Journaling:
@@ -77,11 +89,23 @@ class Journaling:
         decision, data = _journaled(prepared, self._store.clock_ms(), self._core.settings.lease_ms)
         if len(data) > MAX_RECORD_BYTES or decision.claim is None:
             return await self._store.write(lambda tx: submit(tx, self._core, prepared, claim=True))
-        self._journal.append(data)
-        self._held[decision.action_id] = _Held(decision)
+        counter = self._journal.append(data)
+        self._held[decision.action_id] = _Held(counter, decision, prepared.submission.action.actor)
         self._claims[decision.claim.id] = decision.action_id
         self._more.set()
         return decision
+
+    def settle_along(self, one: Settlement) -> bool:
+        """Keep an outcome for the transaction that writes its action. False where that is not to come."""
+        held = self._held.get(self._claims.get(one.claim_id, ""))
+        if held is None or held.outcome is not None or held.by != one.by:
+            return False
+        try:
+            check_text(summary=one.summary)
+        except UnfitText:
+            return False
+        held.outcome = one
+        return True
 
     def decision(self, action_id: str) -> Decision | None:
         """The decision on an action that is in the journal only."""
@@ -95,26 +119,19 @@ class Journaling:
 
     async def drain(self) -> None:
         """Move everything journaled so far into the ledger."""
-        loop = asyncio.get_running_loop()
-
-        def hand_over(batch: Batch) -> None:
-            asyncio.run_coroutine_threadsafe(_as_coroutine(self._store, batch), loop).result()
-
         async with self._draining:
-            before = list(self._held)
-            await asyncio.to_thread(self._journal.drain, hand_over)
-            for action_id in before:
-                held = self._held.pop(action_id)
-                if held.decision.claim is not None:
-                    self._claims.pop(held.decision.claim.id, None)
+            await asyncio.to_thread(self._journal.drain, self._handler())
 
     async def drain_for_ever(self) -> None:
         while True:
             await self._more.wait()
             self._more.clear()
-            await asyncio.sleep(DRAIN_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS)
             try:
-                await self.drain()
+                await asyncio.to_thread(self._journal.turn)
+                await asyncio.sleep(OUTCOME_SECONDS)
+                async with self._draining:
+                    await asyncio.to_thread(self._journal.drain, self._handler(), turn=False)
             except ConsentryError as error:
                 self._more.set()
                 log.warning("draining the journal failed", extra={"code": error.code})
@@ -133,12 +150,31 @@ class Journaling:
         if self._recovering is not None:
             await asyncio.wait({self._recovering})
         await self.drain()
+        await asyncio.to_thread(self._journal.close, self._handler())
+
+    def _handler(self) -> Handler:
+        """What takes batches from a thread beside this loop."""
         loop = asyncio.get_running_loop()
+        return lambda batch: asyncio.run_coroutine_threadsafe(self._write(batch), loop).result()
 
-        def hand_over(batch: Batch) -> None:
-            asyncio.run_coroutine_threadsafe(_as_coroutine(self._store, batch), loop).result()
+    async def _write(self, batch: Batch) -> None:
+        settled = await self._store.write(lambda tx: write(tx, batch, self._told))
+        written = list(takewhile(lambda held: held.counter <= batch.last, self._held.values()))  # they are in order
+        late: list[Settlement] = []
+        for held in written:
+            assert held.decision.claim is not None
+            del self._held[held.decision.action_id], self._claims[held.decision.claim.id]
+            if held.outcome is not None and held.outcome.claim_id not in settled:
+                late.append(held.outcome)
+        if late:  # told while the transaction was being committed
+            try:
+                await self._store.write(lambda tx: settle_all(tx, late))
+            except ConsentryError as error:
+                log.error("outcome_not_recorded", extra=coded(error.code))
 
-        await asyncio.to_thread(self._journal.close, hand_over)
+    def _told(self, action_id: str) -> Settlement | None:
+        held = self._held.get(action_id)
+        return None if held is None else held.outcome
 
     async def _refresh(self) -> None:
         def look(tx: Tx) -> None:
@@ -155,7 +191,7 @@ def _recovery(directory: Path, store: Store) -> Callable[[], list[str]]:
     loop = asyncio.get_running_loop()
 
     async def read(instance: str) -> int:
-        return await store.read(lambda tx: _mark(tx, instance) or 0)
+        return await store.read(lambda tx: mark(tx, instance) or 0)
 
     def drained(instance: str) -> int:
         return asyncio.run_coroutine_threadsafe(read(instance), loop).result()
@@ -167,12 +203,14 @@ def _recovery(directory: Path, store: Store) -> Callable[[], list[str]]:
 
 
 async def _as_coroutine(store: Store, batch: Batch) -> None:
-    await store.write(lambda tx: _write(tx, batch))
+    """What a dead process journaled; nobody knows the outcomes."""
+    await store.write(lambda tx: write(tx, batch, lambda _action: None))
 
 
 def _journaled(prepared: Prepared, now_ms: int, lease_ms: int) -> tuple[Decision, bytes]:
     """The decision, and everything that its rows and entries are made of."""
     judgement, submission = prepared.judgement, prepared.submission
+    reasons, obligations = encoded(judgement)
     grant_id = own_grant_id(prepared.action_id)
     claim = Claim(new_id("clm"), prepared.action_id, grant_id, ClaimState.CLAIMED, now_ms, now_ms + lease_ms)
     decision = Decision(
@@ -195,8 +233,8 @@ def _journaled(prepared: Prepared, now_ms: int, lease_ms: int) -> tuple[Decision
             "reason": submission.reason,
             "actor": submission.action.actor.id,
             "resource": submission.action.resource,
-            "reasons": dump_reasons(judgement.reasons),
-            "obligations": dump(judgement.obligations.to_json()),
+            "reasons": reasons,
+            "obligations": obligations,
             "entry": judged_fields(prepared, judgement),
             "claim": claim.id,
             "grant": claim.grant_id,
@@ -205,88 +243,3 @@ def _journaled(prepared: Prepared, now_ms: int, lease_ms: int) -> tuple[Decision
         }
     )
     return decision, data
-
-
-def _mark(tx: Tx, instance: str) -> int | None:
-    """The last counter of an instance that reached the ledger."""
-    marks = tables.journal_marks.c
-    last: int | None = tx.execute(select(marks.last).where(marks.instance == instance)).scalar_one_or_none()  # type: ignore[assignment]
-    return last
-
-
-def _write(tx: Tx, batch: Batch) -> None:
-    """Records become rows and entries, and the mark moves, in one transaction: nothing twice, nothing lost."""
-    marks = tables.journal_marks.c
-    last = _mark(tx, batch.instance)
-    for gap in batch.gaps:
-        fields: dict[str, FieldValue | None] = {
-            "instance": gap.instance,
-            "gap": gap.kind,
-            "first": gap.first,
-            "last": gap.last,
-        }
-        record(tx, "ledger.gap", fields)
-    for place, data in enumerate(batch.records):
-        counter = batch.first + place
-        if last is None or counter > last:
-            _write_one(tx, batch.instance, counter, orjson.loads(data))
-    if last is None:
-        tx.execute(tables.journal_marks.insert(), {"instance": batch.instance, "last": batch.last})
-    else:
-        tx.execute(update(tables.journal_marks).where(marks.instance == batch.instance).values(last=batch.last))
-
-
-def _write_one(tx: Tx, instance: str, counter: int, kept: dict[str, object]) -> None:
-    entry = kept["entry"]
-    assert isinstance(entry, dict)
-    fields = {name: value for name, value in entry.items() if value is not None}
-    action_id, at = str(entry["action"]), int(str(kept["at"]))
-    lease = int(str(kept["lease"]))
-    tx.insert(
-        tables.actions,
-        {
-            "id": action_id,
-            "digest": entry["digest"],
-            "operation": entry["operation"],
-            "resource": str(kept["resource"]),
-            "actor_id": str(kept["actor"]),
-            "canonical": str(kept["canonical"]).encode("utf-8"),
-            "seal": bytes.fromhex(str(kept["seal"])),
-            "facts": str(kept["facts"]),
-            "reason": None if kept["reason"] is None else str(kept["reason"]),
-            "idempotency_key": None,
-            "verdict": "allow",
-            "reasons": str(kept["reasons"]),
-            "obligations": str(kept["obligations"]),
-            "policy_version": entry["policy"],
-            "request_id": None,
-            "grant_id": str(kept["grant"]),
-            "submitted_at": at,
-            "claimable_until": None,
-        },
-    )
-    tx.insert(
-        tables.claims,
-        {
-            "id": str(kept["claim"]),
-            "grant_id": str(kept["grant"]),
-            "action_id": action_id,
-            "state": ClaimState.CLAIMED.value,
-            "claimed_at": at,
-            "lease_until": lease,
-            "settled_at": None,
-            "summary": None,
-        },
-    )
-    time = spell_time(at)
-    journaled = {**fields, "instance": instance, "counter": counter, "level": "L0"}
-    tx.append(encode_entry("action.journaled", time, journaled), action_id=action_id)
-    claimed = {
-        "claim": str(kept["claim"]),
-        "action": action_id,
-        "digest": entry["digest"],
-        "by": str(kept["actor"]),
-        "level": "L0",
-        "lease": spell_time(lease),
-    }
-    tx.append(encode_entry("grant.claimed", time, claimed), action_id=action_id)

@@ -13,6 +13,7 @@ from consentry.consent.errors import UnknownAction
 from consentry.errors import Unavailable
 from consentry.ledger.bundle import Manifest, bundle_files, write_bundle
 from consentry.ledger.checkpoint import read_checkpoint
+from consentry.ledger.commit import commit
 from consentry.ledger.entry import decode_entry
 from consentry.ledger.note import Signer
 from consentry.ledger.receipt import Disclosure, build_receipt
@@ -162,15 +163,16 @@ def _standing_of(tx: Tx, action_id: str) -> str | None:
 def _disclosures(tx: Tx, covered: dict[int, bytes]) -> list[Disclosure]:
     """The values behind the commitments, as far as they were not erased."""
     commitments: dict[str, list[tuple[int, str]]] = {}
-    seals: dict[str, list[int]] = {}
+    derived: dict[str, list[tuple[int, str, str]]] = {}
     for seq, data in covered.items():
         entry = decode_entry(data)
         for name in ("reason", "summary", "identity"):
             if entry.text(name):
                 commitments.setdefault(entry.text(name), []).append((seq, name))
-        if entry.text("resource") and entry.text("action"):
-            seals.setdefault(entry.text("action"), []).append(seq)
-    return [*_sealed(tx, commitments), *_derived(tx, seals)]
+        for name in ("resource", "summary"):
+            if entry.text(name) and entry.text("action"):
+                derived.setdefault(entry.text("action"), []).append((seq, name, entry.text(name)))
+    return [*_sealed(tx, commitments), *_derived(tx, derived)]
 
 
 def _sealed(tx: Tx, commitments: dict[str, list[tuple[int, str]]]) -> Iterable[Disclosure]:
@@ -181,13 +183,18 @@ def _sealed(tx: Tx, commitments: dict[str, list[tuple[int, str]]]) -> Iterable[D
                 yield Disclosure(seq, name, row.salt, row.value)
 
 
-def _derived(tx: Tx, seals: dict[str, list[int]]) -> Iterable[Disclosure]:
-    actions = tables.actions.c
-    rows = tx.execute(select(actions.id, actions.seal, actions.resource).where(actions.id.in_(list(seals)))).all()
-    for row in rows:
-        if row.seal is not None:
-            for seq in seals[row.id]:
-                yield Disclosure(seq, "resource", derived_salt(row.seal, "resource"), row.resource.encode("utf-8"))
+def _derived(tx: Tx, commitments: dict[str, list[tuple[int, str, str]]]) -> Iterable[Disclosure]:
+    """Values that stand in the rows of an action and its claim, under salts that come from its seal."""
+    actions, claims = tables.actions.c, tables.claims.c
+    query = select(actions.id, actions.seal, actions.resource, claims.summary).outerjoin(
+        tables.claims, claims.action_id == actions.id
+    )
+    for row in tx.execute(query.where(actions.id.in_(list(commitments)), actions.seal.is_not(None))).all():
+        for seq, name, commitment in commitments[row.id]:
+            value = row.resource if name == "resource" else row.summary
+            salt = derived_salt(row.seal, name)
+            if value is not None and commit(value.encode("utf-8"), salt) == commitment:  # else it has a row of its own
+                yield Disclosure(seq, name, salt, value.encode("utf-8"))
 
 
 def export(tx: Tx, out: Path, published: Published) -> None:

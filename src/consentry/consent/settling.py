@@ -12,18 +12,18 @@ from sqlalchemy import Row as Found
 from sqlalchemy import bindparam, select, update
 
 from consentry.actions import Actor
-from consentry.consent.claiming import is_by, record_settled
+from consentry.consent.claiming import is_by, outcome_of, record_settled
 from consentry.consent.core import wake_joined
 from consentry.consent.errors import AlreadySettled, UnknownAction
 from consentry.consent.model import OutcomeStatus
-from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, after
+from consentry.consent.states import ClaimState
 from consentry.consent.words import check_text
 from consentry.errors import ConsentryError
 from consentry.store import Row, Tx, UnfitText, tables
 
 _C, _A = tables.claims.c, tables.actions.c
 _FIND = (
-    select(_C.id, _C.action_id, _C.state, _A.canonical, _A.request_id)
+    select(_C.id, _C.action_id, _C.state, _A.canonical, _A.seal, _A.request_id)
     .join(tables.actions, _A.id == _C.action_id)
     .with_for_update(of=tables.claims)
 )
@@ -58,10 +58,9 @@ def settle_all(tx: Tx, settlements: Sequence[Settlement]) -> tuple[ConsentryErro
         if problem is not None or row is None:
             continue
         done.add(one.claim_id)
-        event = ClaimEvent.SUCCESS if one.status is OutcomeStatus.SUCCEEDED else ClaimEvent.FAILURE
-        ended = after(CLAIM, ClaimState(row.state), event)
+        ended = outcome_of(ClaimState(row.state), one.status)
         changed.append({"claim": row.id, "ended": ended.value, "at": tx.now_ms, "said": one.summary})
-        record_settled(tx, one.claim_id, str(row.action_id), ended, one.summary)
+        record_settled(tx, one.claim_id, str(row.action_id), ended, one.summary, row.seal)
         wake_joined(tx, row.action_id, row.request_id)
     if changed:
         tx.execute(_END, changed)

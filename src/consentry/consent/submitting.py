@@ -354,7 +354,7 @@ def _assurances(obligations: Obligations) -> list[str] | None:
 _ENCODED: dict[int, tuple[Judgement, str, str]] = {}
 
 
-def _encoded(judgement: Judgement) -> tuple[str, str]:
+def encoded(judgement: Judgement) -> tuple[str, str]:
     """The reasons and obligations as columns. Policy gives the same judgement object again and again."""
     known = _ENCODED.get(id(judgement))
     if known is not None and known[0] is judgement:
@@ -377,7 +377,7 @@ def write_action(
 ) -> None:
     """Write the action's row. `claimable_until` is for a grant of policy that gets no row of its own."""
     submission = prepared.submission
-    reasons, obligations = _encoded(judgement)
+    reasons, obligations = encoded(judgement)
     row: Row = {
         "id": prepared.action_id,
         "digest": submission.action.digest,

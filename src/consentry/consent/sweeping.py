@@ -91,7 +91,7 @@ def _end_leases(tx: Tx, core: Core) -> int:
     for row in rows:
         state = after(CLAIM, ClaimState.CLAIMED, ClaimEvent.LEASE_END)
         tx.execute(update(tables.claims).where(claims.id == row.id).values(state=state.value))
-        record_settled(tx, row.id, row.action_id, state, None)
+        record_settled(tx, row.id, row.action_id, state, None, None)
         announce(tx, core.settings.targets, "claim.unknown", {"claim": row.id, "action": row.action_id})
         wake_joined(tx, row.action_id, row.request_id)
     return len(rows)

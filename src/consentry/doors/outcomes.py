@@ -16,13 +16,16 @@ SOON_S = 0.1
 MOST = 256
 Settle = Callable[[Sequence[Settlement]], Awaitable[Sequence[ConsentryError | None]]]
 """Says of many claims what really happened; for each, why that could not be written, or `None`."""
+Along = Callable[[Settlement], bool]
+"""Says what really happened of a claim that is about to be written itself; false where it is written already."""
 
 
 class Outcomes:
     """What became of claims. One that nobody knows is not told: it becomes `unknown` when its lease ends."""
 
-    def __init__(self, settle: Settle, log: logging.Logger) -> None:
+    def __init__(self, settle: Settle, along: Along, log: logging.Logger) -> None:
         self._settle = settle
+        self._along = along
         self._log = log
         self._waiting: list[Settlement] = []
         self._writing: asyncio.Task[None] | None = None
@@ -30,7 +33,10 @@ class Outcomes:
 
     def tell(self, claim: Claim, actor: Actor, status: OutcomeStatus, summary: str | None) -> None:
         """Report the outcome, soon."""
-        self._waiting.append(Settlement(claim.id, actor, status, summary))
+        settlement = Settlement(claim.id, actor, status, summary)
+        if self._along(settlement):
+            return
+        self._waiting.append(settlement)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_soon())
 

@@ -106,13 +106,15 @@ class Journal:
             self._next = counter + 1
             return counter
 
-    def drain(self, handler: Handler) -> int:
+    def drain(self, handler: Handler, *, turn: bool = True) -> int:
         """Offer all records so far to `handler`, in order, and delete them once it returns. How many there were.
 
-        Where the handler raises, nothing is deleted, and the records are offered again by the next drain.
+        Where the handler raises, nothing is deleted, and the records are offered again by the next drain. Without
+        `turn`, only the records before the last `turn` are offered.
         """
         with self._draining:
-            self._rotate()
+            if turn:
+                self.turn()
             count = 0
             while self._full:
                 path, lock = self._full[0]
@@ -137,7 +139,7 @@ class Journal:
                 self._file = -1
         return count
 
-    def _rotate(self) -> None:
+    def turn(self) -> None:
         """Turn to a new segment if the current one holds anything; appenders wait only while the file is switched."""
         with self._lock:
             self._require_open()

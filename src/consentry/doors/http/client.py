@@ -1,7 +1,7 @@
-"""The way to an upstream: aiohttp's connections and parser, with requests written exactly as they were judged.
+"""The way to an upstream: connections that are kept, and requests written exactly as they were judged.
 
-The request line and headers are written here rather than by aiohttp's session: nothing may be requoted, reordered or
-added between the action and the wire. Redirects are not followed, and nothing is sent twice but reads.
+The request line and headers are written here rather than by a library: nothing may be requoted, reordered or added
+between the action and the wire. Redirects are not followed, and nothing is sent twice but reads.
 """
 
 from __future__ import annotations
@@ -13,24 +13,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ClientRequest
-from aiohttp.connector import Connection
-from aiohttp.http import HttpProcessingError, RawResponseMessage
-from aiohttp.streams import StreamReader
-from yarl import URL
 
 from consentry.doors.errors import UpstreamBroke, UpstreamDown, UpstreamFailed, UpstreamSlow
 from consentry.doors.http.body import PIECE
 from consentry.doors.http.config import Upstream
+from consentry.doors.http.connecting import Address
+from consentry.doors.http.connection import READ_SIZE, AnswerHead, Connection, Ended, NotHttp
 
-READ_SIZE = 1 << 16
-LONGEST_FIELD = 1 << 16
 KEPT_S = 15.0
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BARE = SAFE | {"DELETE"}
 _NO_BODY = frozenset({204, 304})
-_FAILED = (aiohttp.ClientError, HttpProcessingError, OSError, ssl.SSLError, asyncio.IncompleteReadError)
 
 
 class Outgoing(Protocol):
@@ -48,18 +41,16 @@ class Answer:
     def __init__(
         self,
         connection: Connection,
-        message: RawResponseMessage,
-        content: StreamReader,
+        head: AnswerHead,
         *,
         empty: bool,
         sending: asyncio.Task[None] | None,
         keep: Callable[[Connection], None],
     ) -> None:
-        self.status = message.code
-        self.headers: Sequence[tuple[bytes, bytes]] = message.raw_headers
+        self.status = head.status
+        self.headers: Sequence[tuple[bytes, bytes]] = head.headers
         self.empty = empty
         self._connection = connection
-        self._content = content
         self._sending = sending
         self._keep = keep
 
@@ -69,14 +60,12 @@ class Answer:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises `UpstreamBroke`, `UpstreamSlow` in its middle."""
-        if self.empty:
-            return
         try:
-            while piece := await self._content.readany():
+            while piece := await self._connection.piece():
                 yield piece
         except TimeoutError:
             raise UpstreamSlow("the upstream stopped in the middle of its answer") from None
-        except _FAILED:
+        except (Ended, NotHttp):
             raise UpstreamBroke("the upstream closed in the middle of its answer") from None
 
     def close(self) -> None:
@@ -84,7 +73,7 @@ class Answer:
         if self._sending is not None and not self._sending.done():
             self._sending.cancel()
             self._connection.close()
-        elif self.empty or self._content.is_eof():
+        elif self._connection.at_end:
             self._keep(self._connection)
         else:
             self._connection.close()
@@ -95,35 +84,43 @@ class Client:
 
     def __init__(self, upstream: Upstream, tls: ssl.SSLContext | None = None) -> None:
         self.upstream = upstream
-        loop = self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._idle: deque[tuple[Connection, float]] = deque()
         self._sweeping: asyncio.TimerHandle | None = None
-        self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ssl=tls or True)
-        stay = aiohttp.TraceConfig()
-        stay.on_request_redirect.append(_not_elsewhere)
-        self.session = aiohttp.ClientSession(
-            connector=self._connector,
-            trace_configs=[stay],
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            timeout=aiohttp.ClientTimeout(sock_connect=upstream.connect_s, total=None),
-        )
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=upstream.connect_s)
-        url = URL(upstream.origin)
-        self._key = ClientRequest("GET", url, loop=loop, session=self.session, ssl=tls or True)
-        default = 443 if url.scheme == "https" else 80
-        name = f"[{url.raw_host}]" if ":" in (url.raw_host or "") else url.raw_host or ""
-        self.host = name if url.port in (None, default) else f"{name}:{url.port}"
+        self._address = Address.of(upstream.origin, tls)
+        self._buffer = bytearray(READ_SIZE)
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+        self.host = self._address.shown
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """For what is upgraded to a WebSocket."""
+        if self._session is None:
+            stay = aiohttp.TraceConfig()
+            stay.on_request_redirect.append(_not_elsewhere)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=self._tls or True),
+                trace_configs=[stay],
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                timeout=aiohttp.ClientTimeout(sock_connect=self.upstream.connect_s, total=None),
+            )
+        return self._session
 
     async def close(self) -> None:
         self._end_idle(0.0)
         if self._sweeping is not None:
             self._sweeping.cancel()
-        await self.session.close()
+        if self._session is not None:
+            await self._session.close()
 
     def _keep(self, connection: Connection) -> None:
-        """Have a connection ready for the next request: the connector's own way to do so costs more than a lookup."""
+        """Have a connection ready for the next request."""
+        if not connection.usable:
+            connection.close()
+            return
         self._idle.append((connection, self._loop.time()))
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(KEPT_S, self._sweep)
@@ -141,13 +138,7 @@ class Client:
         """The connection that was used last, as long as nothing came on it since and it is not closed."""
         while self._idle:
             connection, since = self._idle.pop()
-            protocol = connection.protocol
-            if (
-                protocol is not None
-                and protocol.is_connected()
-                and not protocol.should_close
-                and self._loop.time() - since <= KEPT_S
-            ):
+            if connection.usable and self._loop.time() - since <= KEPT_S:
                 return connection
             connection.close()
         return None
@@ -159,10 +150,8 @@ class Client:
         head = self._head(method, target, headers, body, chunked)
         for last in (False, True):
             connection = await self._connect()
-            protocol = connection.protocol
-            assert protocol is not None
             try:
-                return await self._exchange(connection, protocol, head, method, body, chunked)
+                return await self._exchange(connection, head, method, body, chunked)
             except _Unanswered as error:
                 connection.close()
                 if last or method not in SAFE or body is not None:
@@ -177,39 +166,25 @@ class Client:
         if (ready := self._ready()) is not None:
             return ready
         try:
-            return await self._connector.connect(self._key, [], self._timeout)
-        except (aiohttp.ClientError, OSError, ssl.SSLError, TimeoutError):
+            async with asyncio.timeout(self.upstream.connect_s):
+                return await self._address.connect(lambda: Connection(self._buffer, self.upstream.timeout_s))
+        except (OSError, ssl.SSLError, TimeoutError, UnicodeError):
             raise UpstreamDown("the upstream cannot be reached: nothing was sent") from None
 
     async def _exchange(
-        self,
-        connection: Connection,
-        protocol: ResponseHandler,
-        head: bytes,
-        method: str,
-        body: Outgoing | None,
-        chunked: bool,
+        self, connection: Connection, head: bytes, method: str, body: Outgoing | None, chunked: bool
     ) -> Answer:
-        protocol.set_response_params(
-            skip_payload=method == "HEAD",
-            read_until_eof=True,
-            auto_decompress=False,
-            read_timeout=self.upstream.timeout_s,
-            read_bufsize=READ_SIZE,
-            max_line_size=LONGEST_FIELD,
-            max_field_size=LONGEST_FIELD,
-        )
-        transport = protocol.transport
-        if transport is None:
-            raise _Unanswered(UpstreamBroke("the upstream closed before it answered"))
         sending: asyncio.Task[None] | None = None
-        if body is None:
-            transport.write(head)
-        else:
-            sending = asyncio.create_task(_write(protocol, head, body, chunked))
-        protocol.start_timeout()
+        bodiless = method == "HEAD"
         try:
-            message, content = await _first(protocol, sending)
+            connection.begin(bodiless=bodiless)
+            if body is None:
+                await connection.write(head)
+            else:
+                sending = asyncio.create_task(_write(connection, head, body, chunked))
+            found = await _first(connection, sending)
+        except Ended:
+            raise _Unanswered(UpstreamBroke("the upstream closed before it answered")) from None
         except BaseException:
             if sending is not None:
                 sending.cancel()
@@ -217,8 +192,8 @@ class Client:
             raise
         if sending is not None:
             sending.add_done_callback(_ended)
-        empty = method == "HEAD" or message.code in _NO_BODY
-        return Answer(connection, message, content, empty=empty, sending=sending, keep=self._keep)
+        empty = bodiless or found.status in _NO_BODY
+        return Answer(connection, found, empty=empty, sending=sending, keep=self._keep)
 
     def _head(
         self, method: str, target: str, headers: Sequence[tuple[str, str]], body: Outgoing | None, chunked: bool
@@ -252,54 +227,40 @@ class _Unanswered(Exception):
         self.failure = failure
 
 
-async def _write(protocol: ResponseHandler, head: bytes, body: Outgoing, chunked: bool) -> None:
+async def _write(connection: Connection, head: bytes, body: Outgoing, chunked: bool) -> None:
     """The request, no faster than the upstream takes it."""
-    transport = protocol.transport
-    if transport is None:
-        return
     first = head
     async for piece in body.pieces():
         for start in range(0, len(piece), PIECE):
             part = piece[start : start + PIECE] if len(piece) > PIECE else piece
             framed = b"%x\r\n%b\r\n" % (len(part), part) if chunked else part
-            transport.write(first + framed if first else framed)
+            await connection.write(first + framed if first else framed)
             first = b""
-            await protocol._drain_helper()
     ending = b"0\r\n\r\n" if chunked else b""
     if first or ending:
-        transport.write(first + ending)
+        await connection.write(first + ending)
 
 
-async def _first(
-    protocol: ResponseHandler, sending: asyncio.Task[None] | None
-) -> tuple[RawResponseMessage, StreamReader]:
-    """The final head of the answer. Upstreams may answer before they have read all."""
+async def _first(connection: Connection, sending: asyncio.Task[None] | None) -> AnswerHead:
+    """The final head of the answer. Upstreams may answer before they have read all. Raises `Ended`."""
     try:
         while True:
             if sending is not None and not sending.done():
-                reading = asyncio.ensure_future(protocol.read())
+                reading = asyncio.ensure_future(connection.head())
                 try:
                     await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
-                    if not reading.done() and sending.exception() is not None:
-                        raise _of_body(sending.exception())
-                    message, content = await reading
+                    if not reading.done() and (failure := sending.exception()) is not None:
+                        raise failure
+                    head = await reading
                 finally:
                     reading.cancel()
             else:
-                message, content = await protocol.read()
-            if message.code >= 200:
-                return message, content
-            if message.code == 101:
+                head = await connection.head()
+            if head.status >= 200:
+                return head
+            if head.status == 101:
                 raise UpstreamBroke("the upstream switches to another protocol that nobody asked for")
     except TimeoutError:
         raise UpstreamSlow("the upstream did not answer in time; whether it did what it was asked is unknown") from None
-    except (aiohttp.ServerDisconnectedError, ConnectionError):
-        raise _Unanswered(UpstreamBroke("the upstream closed before it answered")) from None
-    except _FAILED:
+    except NotHttp:
         raise UpstreamBroke("the upstream sent something that is not HTTP") from None
-
-
-def _of_body(error: BaseException | None) -> BaseException:
-    if error is None or isinstance(error, ConnectionError | aiohttp.ClientError):
-        return aiohttp.ServerDisconnectedError()
-    return error

@@ -78,7 +78,7 @@ class Door:
         self._tools = tools
         self._folder = folder
         self._stopping = stopping or asyncio.Event()
-        self._outcomes = Outcomes(keeper.settle, log)
+        self._outcomes = Outcomes(keeper.settle, keeper.settle_along, log)
 
     async def close(self) -> None:
         await self._outcomes.close()

@@ -46,6 +46,9 @@ class Keeper(Protocol):
     async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
         """See `doors.outcomes.Settle`."""
 
+    def settle_along(self, outcome: Settlement) -> bool:
+        """See `doors.outcomes.Along`."""
+
     async def would_allow(self, action: Action, facts: Facts) -> bool:
         """Whether policy would allow this action outright. Nothing is recorded."""
 
@@ -91,6 +94,9 @@ class GateKeeper:
 
     async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
         return await self._gate.settle_all(outcomes)
+
+    def settle_along(self, outcome: Settlement) -> bool:
+        return self._gate.settle_along(outcome)
 
     async def would_allow(self, action: Action, facts: Facts) -> bool:
         judgement = (await self._gate.current_policies()).judge(

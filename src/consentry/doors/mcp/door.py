@@ -84,7 +84,7 @@ class Door:
         self._stopping = stopping or asyncio.Event()
         self.links = Links()
         self.runs = Runs()
-        self.outcomes = Outcomes(keeper.settle, log)
+        self.outcomes = Outcomes(keeper.settle, keeper.settle_along, log)
         performer = Performer(keeper, self.runs, self.outcomes, types=tools.types, cleaner=tools.cleaner)
         seals = Seals(Sealer(key), keeper)
         calls = Calls(keeper, seals, performer, self.runs, types=tools.types, stopping=self._stopping)

@@ -40,6 +40,9 @@ class Keeper(Protocol):
     async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
         """See `doors.outcomes.Settle`."""
 
+    def settle_along(self, outcome: Settlement) -> bool:
+        """See `doors.outcomes.Along`."""
+
     async def withdraw(self, request_id: str, caller: Caller) -> None:
         """Take a request back."""
 
@@ -81,6 +84,9 @@ class GateKeeper:
 
     async def settle(self, outcomes: Sequence[Settlement]) -> Sequence[ConsentryError | None]:
         return await self._gate.settle_all(outcomes)
+
+    def settle_along(self, outcome: Settlement) -> bool:
+        return self._gate.settle_along(outcome)
 
     async def withdraw(self, request_id: str, caller: Caller) -> None:
         await self._gate.withdraw(request_id, caller.actor, "withdrawn by the caller at the door")
