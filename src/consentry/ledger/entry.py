@@ -23,6 +23,7 @@ Fields: TypeAlias = Mapping[str, FieldValue]
 
 VERSION = 1
 _SORTED: Final = orjson.OPT_SORT_KEYS
+_made = tuple.__new__
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}+"
 _TIME = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
 _HEX = r"[0-9a-f]{64}+"
@@ -122,7 +123,7 @@ def decode_entry(data: bytes) -> Entry:
         raise EntryInvalid("entry: not an object whose `type` is in the table of entry types") from error
     if not good or len(data) > MAX_ENTRY_BYTES:
         raise EntryInvalid(f"entry `{name}`: a field, a value or the spelling is not in the grammar of its type")
-    return Entry(name, raw)
+    return _made(Entry, (name, raw))
 
 
 def format_time(at: datetime) -> str:

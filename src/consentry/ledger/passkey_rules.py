@@ -30,7 +30,7 @@ class Broken(NamedTuple):
 
 def asked(fields: _Fields) -> Asked:
     """Read the entry of an opened request. Several stages that ask for different strengths say so one by one."""
-    each = [int(rank) for rank in fields.get("assurances", ()) if rank.isdigit()]
+    each = [int(rank) for rank in fields["assurances"] if rank.isdigit()] if "assurances" in fields else []
     if not each and fields.get("stages", 1) == 1:
         each = [fields.get("assurance", 0)]
     return Asked(fields["digest"], fields["time"], each)

@@ -84,11 +84,12 @@ class Rules:
 
     def read(self, index: int, entry: Entry) -> Sequence[Finding]:
         """What entry `index` breaks; nothing for the types that no rule is about."""
-        reader = self._readers.get(entry.type)
+        kind, fields = entry
+        reader = self._readers.get(kind)
         if reader is None:
             return ()
         self._index = index
-        reader(entry.fields)
+        reader(fields)
         if not self._found:
             return ()
         found, self._found = self._found, []
