@@ -50,11 +50,16 @@ def ordered(
             yield Done(result, cleaner.take_tally())
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), _start, (recipe,)) as pool:
+        starting = [pool.submit(_ready) for _ in range(workers)]
         waiting: deque[Future[Done[Result]]] = deque()
         try:
             for part in parts:
-                waiting.append(pool.submit(_one, work, part))
-                if len(waiting) > workers * _AHEAD:
+                if starting and not any(one.done() for one in starting):
+                    waiting.append(_here(work, part, cleaner))
+                else:
+                    starting = []
+                    waiting.append(pool.submit(_one, work, part))
+                while waiting and (waiting[0].done() or len(waiting) > workers * _AHEAD):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -63,6 +68,17 @@ def ordered(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _here(work: Callable[[Part, Cleaner], Result], part: Part, cleaner: Cleaner) -> Future[Done[Result]]:
+    """One part done in this process: workers take a second to start, in which it would be idle."""
+    future: Future[Done[Result]] = Future()
+    future.set_result(Done(work(part, cleaner), cleaner.take_tally()))
+    return future
+
+
+def _ready() -> None:
+    """Something to do for a worker that has just started."""
 
 
 _cleaner: Cleaner | None = None

@@ -227,25 +227,26 @@ def learn(known: dict[int, Known], tokens: Tokens, owner: Rows, named: Sequence[
     lengths = np.array([one.last for one in sure]) - firsts + 1
     past = np.cumsum(lengths)
     rows = np.arange(past[-1]) + np.repeat(firsts - past + lengths, lengths)
-    keys, solid = tokens.key[rows].tolist(), _solid(tokens, rows).tolist()
-    telling = _telling(tokens, rows, words).tolist()
-    start = 0
-    for one, stop, belongs in zip(sure, past.tolist(), owner[firsts].tolist(), strict=True):
-        at = [row for row in range(start, stop) if solid[row]]
-        if len(at) > 1 or (at and one.score >= SURE_ALONE and telling[at[0]]):
-            mine = known.setdefault(belongs, {})
-            _learn(mine, tuple(keys[start:stop]), one.label, one.score)
-            if one.label == "PERSON" and len(at) > 1:
-                for row in (at[-1], at[0]):
-                    if telling[row]:
-                        _learn(mine, (keys[row],), "PERSON", one.score)
-        start = stop
+    solid, telling = np.flatnonzero(_solid(tokens, rows)), _telling(tokens, rows, words)
+    if not len(solid):
+        return
+    begin, end = np.searchsorted(solid, past - lengths), np.searchsorted(solid, past)
+    first, last = solid[np.minimum(begin, len(solid) - 1)], solid[end - 1]
+    alone = (end - begin == 1) & telling[first] & (np.array([one.score for one in sure]) >= SURE_ALONE)
+    worth = np.flatnonzero((end - begin > 1) | alone)
+    spans = np.stack((past - lengths, past, owner[firsts], first, last))[:, worth].T.tolist()
+    keys, says = tokens.key[rows].tolist(), telling.tolist()
+    for at, (start, stop, belongs, one, other) in zip(worth.tolist(), spans, strict=True):
+        mine, (_, _, label, score, _) = known.setdefault(belongs, {}), sure[at]
+        _learn(mine, tuple(keys[start:stop]), label, score)
+        if label == "PERSON" and one != other:
+            for row in (other, one):
+                if says[row]:
+                    _learn(mine, (keys[row],), "PERSON", score)
 
 
 def _learn(known: Known, keys: tuple[int, ...], label: str, score: float) -> None:
-    rows = known.setdefault(keys[0], {})
-    if keys not in rows:
-        rows[keys] = (label, score)
+    known.setdefault(keys[0], {}).setdefault(keys, (label, score))
 
 
 def covered(tokens: Tokens, named: Sequence[Named]) -> Mask:

@@ -30,6 +30,7 @@ _CROWDED = 128
 that most places need not be looked around."""
 
 _AFTER_ALONE = f" \t\r\n{SEPARATOR}"
+"""Nothing at all is in it, too."""
 _MOST = 0.99
 _LIKELY = 0.5
 _NONE: Words = frozenset()
@@ -142,7 +143,7 @@ class PatternDetector:
         kind, group, name, subtype, add = pattern.type, pattern.group, self.name, pattern.subtype, found.append
         text = view.text
         if max(pattern.score, pattern.confirmed) < self._floor and not self._may_be_lifted(pattern, view, keys):
-            hits = [match for match in hits if _ends_text(text, match.end(group))] if pattern.check else []
+            hits = _before_blanks(text, hits, group) if pattern.check else []
         for match in hits:
             start, end = match.span(group)
             judged = self._judge(pattern, view, start, end, keys)
@@ -185,9 +186,9 @@ def _crowded(matches: Sequence[Matches], length: int) -> bool:
     return _CROWDED * sum(len(hits) for pattern, hits in matches if pattern.lift > 0) > length
 
 
-def _ends_text(text: str, end: int) -> bool:
-    """Whether a match may stand by itself, as far as the one character after it tells."""
-    return end == len(text) or text[end] in _AFTER_ALONE
+def _before_blanks(text: str, hits: Sequence[re.Match[str]], group: int | str) -> list[re.Match[str]]:
+    """The matches that may stand by themselves, as far as the one character after each tells."""
+    return [match for match in hits if text[(end := match.end(group)) : end + 1] in _AFTER_ALONE]
 
 
 def _by_itself(view: View, start: int, end: int, keys: _Keys) -> bool:

@@ -22,8 +22,8 @@ PATTERNS: Final = (
             r"(?<![\w%+-])[\w%+-][\w.%+'-]{0,63}+@"
             r"(?:[A-Za-z0-9-]{1,63}+\.){1,8}(?:xn--[A-Za-z0-9-]{2,59}+|[A-Za-z]{2,24}+)(?![\w-])"
         ),
-        trigger=r"[A-Za-z0-9_.%+'-]@[A-Za-z0-9-]",
-        reach=68,
+        trigger=r"[A-Za-z0-9_.%+'-]@[A-Za-z0-9-]{1,63}\.[A-Za-z0-9-][A-Za-z0-9.-]",
+        reach=132,
         ahead=720,
         digitless=True,
         score=0.5,
