@@ -15,6 +15,7 @@ from consentry.sanitize.patterns.tables import (
     germany,
     india,
     machines,
+    mailboxes,
     money,
     network,
     pacific,
@@ -26,8 +27,8 @@ from consentry.sanitize.patterns.tables import (
 )
 
 _PLACES = (
-    network, machines, money, phones, dates, people, places, addresses, us, uk, europe, germany, americas, india, asia,
-    pacific, africa,
+    network, mailboxes, machines, money, phones, dates, people, places, addresses, us, uk, europe, germany, americas, india,
+    asia, pacific, africa,
 )  # fmt: skip
 
 ALL: Final[tuple[Pattern, ...]] = tuple(row for table in _PLACES for row in table.PATTERNS)
