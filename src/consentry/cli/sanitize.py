@@ -49,7 +49,7 @@ def scan(
     chosen = replace(_profile(profile, rules, "default"), min_score=min_score)
     chosen = replace(chosen, names=names and chosen.names)
     done, refused = _run([(path, None) for path in paths], chosen, workers, encoding, changes=False)
-    _tell(done, refused, None, report, as_json, title=f"Found in {_title(paths)}")
+    _tell(done, refused, None, report, as_json, title=f"Found in {_title(paths, done, refused)}")
 
 
 def sanitize(
@@ -68,7 +68,7 @@ def sanitize(
     chosen = _profile(profile, rules, "default")
     chosen = replace(chosen, names=names and chosen.names, key=key or chosen.key)
     done, refused = _run([(source, target)], chosen, workers, encoding, changes=True)
-    _tell(done, refused, chosen.name, report, as_json, title=f"Sanitized: {_title([source])}")
+    _tell(done, refused, chosen.name, report, as_json, title=f"Sanitized: {_title([source], done, refused)}")
 
 
 def _profile(name: str | None, rules: Path | None, default: str) -> Profile:
@@ -191,7 +191,7 @@ def _write_report(
     from consentry.sanitize import report
 
     made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    pairs = [(one.path, one.reason) for one in refused]
+    pairs = [(one.shown, one.reason.replace(one.path, one.shown)) for one in refused]
     report.write(report.Overview(title, made, profile, done, pairs), path)
 
 
@@ -240,8 +240,14 @@ def _refused(one: Refused) -> dict[str, Json]:
     return {"path": one.path, "code": one.code, "reason": one.reason}
 
 
-def _title(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name or str(path) for path in paths[:3]) + (" …" if len(paths) > 3 else "")
+def _title(paths: Sequence[Path], done: Sequence[FileReport], refused: Sequence[Refused]) -> str:
+    """The names of what was looked at, as reports may show them."""
+    shown = {Path(one.path): Path(one.shown) for one in done} | {Path(one.path): Path(one.shown) for one in refused}
+    names = []
+    for path in paths[:3]:
+        inside = next((one for full, one in shown.items() if full.is_relative_to(path)), None)
+        names.append(inside.parts[len(path.parts) - 1] if inside is not None and path.parts else "a folder")
+    return ", ".join(names) + (" …" if len(paths) > 3 else "")
 
 
 def _visible(text: str) -> str:

@@ -20,6 +20,7 @@ from consentry.sanitize.files.pool import Done, ordered
 from consentry.sanitize.files.problems import FileUnreadable, OutputInUse
 from consentry.sanitize.files.survey import verdicts_of
 from consentry.sanitize.files.tally import FileReport, Tally
+from consentry.sanitize.files.veiled import veiled, veiled_path, without_values
 from consentry.sanitize.profiles import Profile
 from consentry.sanitize.transforms import KeyRing
 
@@ -50,11 +51,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file of a folder that could not be done, and why; nothing of it was written."""
+    """A file of a folder that could not be done, and why; nothing of it was written. `shown` is the path for pages
+    that others read."""
 
     path: str
     code: str
     reason: str
+    shown: str = ""
 
 
 def run_file(source: Path, target: Path | None, job: Job, recipe: Recipe, cleaner: Cleaner) -> FileReport:
@@ -67,7 +70,8 @@ def run_file(source: Path, target: Path | None, job: Job, recipe: Recipe, cleane
     with ExitStack() as stack:
         out = stack.enter_context(appearing(target)) if target is not None else None
         verdicts = task.run(out)
-    return FileReport(str(source), kind, size, None if target is None else str(target), task.tally, verdicts)
+    report = FileReport(str(source), kind, size, None if target is None else str(target), task.tally, verdicts)
+    return without_values(report, cleaner.engines.full)
 
 
 def run_tree(
@@ -97,9 +101,17 @@ def run_tree(
             cleaner.take_tally()
             code = error.code if isinstance(error, ConsentryError) else "file_unreadable"
             text = str(error) if isinstance(error, ConsentryError) else f"`{path}` cannot be read: {error.strerror}"
-            refused.append(Refused(str(path), code, text))
+            shown = veiled_path(str(path), cleaner.engines.full)
+            refused.append(Refused(str(path), code, _without_values(text, str(path), cleaner), shown))
             on_done(refused[-1])
     return done, refused
+
+
+def _without_values(reason: str, path: str, cleaner: Cleaner) -> str:
+    """A reason with the names of columns in it looked at. The path stays: somebody has to find the file."""
+    parts = reason.split(path)
+    shown = veiled(parts, cleaner.engines.full)
+    return path.join(shown[part] for part in parts)
 
 
 def files_under(folder: Path) -> list[Path]:

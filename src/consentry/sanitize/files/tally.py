@@ -103,7 +103,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One file done: what was found, what each column was taken for, and where the output went."""
+    """One file done: what was found, what each column was taken for, and where the output went.
+
+    `shown` is the path for pages that others read: without what is found in its names.
+    """
 
     path: str
     format: str
@@ -111,6 +114,7 @@ class FileReport:
     out: str | None
     tally: Tally
     verdicts: tuple[Verdict, ...] = ()
+    shown: str = ""
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
