@@ -30,6 +30,8 @@ def year_last(text: str) -> bool:
     first, second, year = map(int, figures)
     if len(figures[2]) == 4 and not _year(year):
         return False
+    if len(figures[2]) == 2 and "." in text[:3]:
+        return day_of_month(first, second)  # nobody writes the month first with dots: `4.17.21` is a version
     return day_of_month(first, second) or day_of_month(second, first)
 
 

@@ -27,8 +27,8 @@ from consentry.sanitize.patterns.tables import (
 )
 
 _PLACES = (
-    network, mailboxes, machines, money, phones, dates, people, places, addresses, us, uk, europe, germany, americas, india,
-    asia, pacific, africa,
+    network, mailboxes, machines, money, phones, dates, people, places, addresses, us, uk, europe, germany, americas,
+    india, asia, pacific, africa,
 )  # fmt: skip
 
 ALL: Final[tuple[Pattern, ...]] = tuple(row for table in _PLACES for row in table.PATTERNS)

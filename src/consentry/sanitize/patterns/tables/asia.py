@@ -122,7 +122,7 @@ PATTERNS: Final = (
         score=0.05,
         reason="identity number",
         check=world.th_tnin,
-        confirmed=0.5,
+        confirmed=0.45,
     ),
     Pattern(
         id="th.identity.dashed",

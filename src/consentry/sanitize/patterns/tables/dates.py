@@ -61,7 +61,7 @@ PATTERNS: Final = (
     Pattern(
         id="date.figures",
         type=entities.DATE_TIME,
-        regex=rf"(?<![\w/.-])\d{{1,2}}([-/.])\d{{1,2}}\1(?:\d{{4}}|\d\d){_END}{_TIME_AFTER}",
+        regex=rf"(?<![\w/.=~^-])\d{{1,2}}([-/.])\d{{1,2}}\1(?:\d{{4}}|\d\d){_END}(?!-[a-z]){_TIME_AFTER}",
         trigger=r"(?:^|[^\w/.-])\d{1,2}[-/.]\d{1,2}[-/.]\d\d",
         reach=10,
         ahead=90,
