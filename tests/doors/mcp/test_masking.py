@@ -127,3 +127,24 @@ async def test_tools_that_would_be_denied_are_hidden(start, shop, tmp_path):
         result = await client.call_tool("erase", {"table": "orders"})
     assert result.is_error
     assert "Nothing is erased here" in result.content[0].text
+
+
+@pytest.mark.parametrize("key", ["type", "role", "mimeType", "resultType", "jsonrpc"])
+@pytest.mark.parametrize("value", ["ada@example.org", "Ada ada@example.org", "123456789"])
+def test_e1_a_members_name_does_not_make_its_value_a_word_of_the_protocol(key, value):
+    """Tools choose the names in their results themselves: `select email as role` is no protocol."""
+    masked = mask({"structuredContent": {"rows": [{key: value}]}}, clean, pass_unreadable=False)
+    assert masked["structuredContent"]["rows"][0][key] != value
+
+
+@pytest.mark.parametrize("word", ["text", "resource_link", "assistant", "application/ld+json", "2.0", "complete"])
+def test_words_of_the_protocol_are_not_looked_at(word):
+    def broken(text: str) -> str:
+        raise AssertionError(text)
+
+    assert mask({"type": word}, broken, pass_unreadable=False) == {"type": word}
+
+
+def test_f5_a_number_is_masked_with_a_fraction_that_is_none():
+    masked = mask({"n": [123456789.0, 1.5, 4111111111111111.5, 1e300]}, clean, pass_unreadable=False)
+    assert masked == {"n": ["<NUMBER>", 1.5, 4111111111111111.5, 1e300]}

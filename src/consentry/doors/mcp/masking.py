@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 
 from consentry.actions import Json, JsonObject
@@ -18,8 +19,11 @@ Clean = Callable[[str], str]
 
 _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/yaml", "application/x-ndjson")
 _OPAQUE = frozenset({"image", "audio"})
+_LARGEST_EXACT = 1e19
 _NAMES = frozenset({"type", "role", "mimeType", "resultType", "jsonrpc"})
-"""Members whose values are the protocol's own words."""
+"""Members whose values are the protocol's own words, where they look like some."""
+_WORD = re.compile(r"[a-z]{1,40}(?:[._/+-][a-z0-9]{1,40}){0,5}|2\.0")
+"""Anything else is data, whatever its name: tools choose the names in their results themselves (threat E1)."""
 
 
 class Unreadable(GateError):
@@ -47,7 +51,8 @@ def mask(value: Json, clean: Clean, *, pass_unreadable: bool) -> Json:
 def _number(value: float, clean: Clean) -> Json:
     if abs(value) < LONG_NUMBER:
         return value
-    text = str(value)
+    # A column with gaps comes as fractions: 4111111111111111.0.
+    text = str(int(value)) if float(value).is_integer() and abs(value) < _LARGEST_EXACT else str(value)
     cleaned = clean(text)
     return value if cleaned == text else cleaned
 
@@ -59,7 +64,7 @@ def _object(value: JsonObject, clean: Clean, pass_unreadable: bool) -> JsonObjec
         return value
     result: dict[str, Json] = {}
     for key, item in value.items():
-        if key in _NAMES and isinstance(item, str):
+        if key in _NAMES and isinstance(item, str) and _WORD.fullmatch(item):
             result[key] = item
         elif key == "blob" and isinstance(item, str) and "uri" in value:
             result[key] = _blob(item, value.get("mimeType"), clean, pass_unreadable)
