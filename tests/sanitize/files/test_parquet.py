@@ -174,7 +174,29 @@ def test_a_file_whose_columns_differ_in_length_is_refused(tmp_path: Path, run: R
     assert not (tmp_path / "b.parquet").exists()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+def test_one_two_and_three_workers_give_the_same_bytes(tmp_path: Path, run: Run) -> None:
+    """One after the other, in threads side by side, and in processes."""
+    pq.write_table(TABLE, tmp_path / "a.parquet", row_group_size=150)
+    made = []
+    for workers in (1, 2, 3):
+        run(tmp_path / "a.parquet", tmp_path / f"{workers}.parquet", "logs", workers=workers)
+        made.append((tmp_path / f"{workers}.parquet").read_bytes())
+    assert made[1:] == made[:1] * 2
+    assert b"lovelace" not in made[0]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_damaged_page_is_refused_by_any_number_of_workers(tmp_path: Path, run: Run, workers: int) -> None:
+    pq.write_table(TABLE, tmp_path / "a.parquet", row_group_size=150, compression="none", write_page_checksum=True)
+    data = bytearray((tmp_path / "a.parquet").read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "a.parquet").write_bytes(data)
+    with pytest.raises(FileUnreadable, match="row group"):
+        run(tmp_path / "a.parquet", tmp_path / "b.parquet", workers=workers)
+    assert not (tmp_path / "b.parquet").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_required_number_may_give_way_to_null_in_a_later_row_group(tmp_path: Path, run: Run, workers: int) -> None:
     """The first batch decided whether nulls were allowed, and a card in the second broke the run."""
     kind = pa.struct([pa.field("n", pa.int64(), nullable=False), pa.field("s", pa.string(), nullable=False)])

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, TypeVar
 from consentry.errors import ConsentryError
 from consentry.sanitize.columns import Verdict
 from consentry.sanitize.files import decode
+from consentry.sanitize.files.ahead import ahead
 from consentry.sanitize.files.atomic import appearing
 from consentry.sanitize.files.cleaner import Cleaner, Engines, Recipe
 from consentry.sanitize.files.engines import build_engines
@@ -216,9 +217,12 @@ class _Task:
 
         file = parquet.opened(self.source)
         plan = parquet.survey_file(file, self.source, self.cleaner)
-        workers = self.job.workers
+        # Two are best spent on threads: pyarrow reads and writes without the interpreter, and nothing is sent around.
+        workers = self.job.workers if self.job.workers > 2 else 1
         if workers > 1 and file.num_row_groups >= 2 * workers:
-            results = self._each(range(file.num_row_groups), parquet.group_work(self.source, plan))
+            results = self._each(range(file.num_row_groups), parquet.group_work(self.source, plan), workers)
+        elif self.job.workers > 1:
+            results = ahead(self._each(ahead(parquet.batches(file, self.source)), parquet.batch_work(plan), workers))
         else:
             results = self._each(parquet.batches(file, self.source), parquet.batch_work(plan))
         total = max(1, file.metadata.num_rows)
@@ -250,8 +254,10 @@ class _Task:
             decode.refuse_wide(self.source, file.read(65_536))
         return encoding
 
-    def _each(self, parts: Iterable[object], work: Callable[..., Result]) -> Iterator[Result]:
-        for done in ordered(parts, work, self.recipe, self.cleaner, self.job.workers):
+    def _each(
+        self, parts: Iterable[object], work: Callable[..., Result], workers: int | None = None
+    ) -> Iterator[Result]:
+        for done in ordered(parts, work, self.recipe, self.cleaner, workers or self.job.workers):
             yield self._taken(done)
 
     def _taken(self, done: Done[Result]) -> Result:
