@@ -21,13 +21,13 @@ HIDDEN: Final = -2
 _LONGEST_ENTITY: Final = 9
 _ENTITY: Final = re.compile("&(?:#(?:([0-9]{2,6})|[xX]([0-9A-Fa-f]{2,5}))|([A-Za-z]{2,8}));")
 _LIKE: Final = {
-    "\\": re.compile(r"\\[unrtbf\"/\\]"),
+    "\\": re.compile(r"\\[uxnrtbf\"/\\]"),
     "%": re.compile("%[0-9A-Fa-f]{2}"),
     "&": re.compile("&#?[0-9A-Za-z]{2,8};"),
 }
 """Each begins with a literal, so that `re` looks for that first."""
 _FEW: Final = 64
-_BACKSLASH, _PERCENT, _U, _SEPARATOR = map(ord, "\\%u\x1e")
+_BACKSLASH, _PERCENT, _U, _X, _SEPARATOR = map(ord, "\\%ux\x1e")
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint32]
 Places = npt.NDArray[np.intp]
@@ -136,12 +136,15 @@ def _backslashed(codes: Codes) -> Escapes:
     unicode = left[follows == _U]
     says = _hex(codes, unicode + 2, 4)
     unicode, says = unicode[says >= 0], says[says >= 0]
+    bytewise = left[follows == _X]
+    worth = _hex(codes, bytewise + 2, 2)
+    bytewise, worth = bytewise[worth >= 0], worth[worth >= 0]
     short = _SHORT.take(follows, mode="clip")
     simple, said = left[short >= 0], short[short >= 0]
     pairs = at[paired]
-    starts = np.concatenate((pairs, unicode, simple))
-    widths = np.repeat([2, 6, 2], [len(pairs), len(unicode), len(simple)])
-    told = np.concatenate((np.full(len(pairs), _BACKSLASH), _folded(unicode, says), said))
+    starts = np.concatenate((pairs, unicode, bytewise, simple))
+    widths = np.repeat([2, 6, 4, 2], [len(pairs), len(unicode), len(bytewise), len(simple)])
+    told = np.concatenate((np.full(len(pairs), _BACKSLASH), _folded(unicode, says), worth, said))
     return Escapes(starts, starts + widths, told)
 
 

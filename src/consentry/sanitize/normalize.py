@@ -8,6 +8,7 @@ Views of escapes and base64 hold only the surroundings of what was decoded, join
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -22,8 +23,10 @@ from consentry.sanitize.patterns.pattern import SEPARATOR
 _AROUND = 80
 """Characters on both sides of an escape that are read with it."""
 _DEEPEST = 3
-"""So many levels of JSON in a JSON string are read. Escapes of URLs and HTML are read once."""
+"""So many levels of escapes within what escapes say are read."""
 _SEPARATOR = ord(SEPARATOR)
+_SIGN = re.compile(r"\x1b\[[0-9;:?]{0,20}[A-Za-z]|[\x00-\x08\x0e-\x1d\x1f\x7f]")
+_CONTROLS = bytes([*range(9), *range(14, 30), 31, 127])
 _UNPRINTABLE = bytes(range(9)) + bytes(range(14, 32)) + b"\x7f"
 
 Places = npt.NDArray[np.intp]
@@ -76,6 +79,20 @@ def plain(text: str) -> View:
         return View(text)
     folded, kept = fold(text)
     return View(folded) if kept is None else View(folded, kept, kept + 1)
+
+
+def _without_signs(base: View) -> View | None:
+    """Without what a terminal takes as a sign to itself, colours (ECMA-48, CSI) and other control characters; None
+    where there are none. A view of its own beside the plain one: elsewhere such characters stand between values.
+    """
+    data = base.text.encode("ascii", "replace")
+    if len(data.translate(None, _CONTROLS)) == len(data):
+        return None
+    shown = np.ones(len(data), bool)
+    for found in _SIGN.finditer(base.text):
+        shown[found.start() : found.end()] = False
+    kept = np.flatnonzero(shown)
+    return base.under(escapes.text_of(escapes.codes_of(base.text)[kept].astype(np.uint32)), kept, kept + 1)
 
 
 def unescaped(base: View, marks: str = escapes.MARKS) -> View | None:
@@ -164,12 +181,15 @@ def _tail(code: str) -> str:
 
 
 def views(text: str) -> Iterator[View]:
-    """The plain view, then the one of what was escaped, if any, then those of what was escaped in it."""
+    """The plain view, the one without signs to terminals, the one of what was escaped, and those of what was in it."""
     base = plain(text)
     yield base
+    unsigned = _without_signs(base)
+    if unsigned is not None:
+        yield unsigned
     inner = unescaped(base)
     for _ in range(_DEEPEST):
         if inner is None:
             return
         yield inner
-        inner = unescaped(inner, "\\")
+        inner = unescaped(inner)

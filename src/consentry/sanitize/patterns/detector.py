@@ -29,6 +29,8 @@ _CROWDED = 128
 """So many matches, and so few characters for each that words could lift: then it pays to list the words of the text, so
 that most places need not be looked around."""
 
+_SEARCHED = 16_000
+"""So many characters are searched for a word in the time that a look around one match takes."""
 _AFTER_ALONE = f" \t\r\n{SEPARATOR}"
 """Nothing at all is in it, too."""
 _MOST = 0.99
@@ -93,13 +95,15 @@ class PatternDetector:
 
     def _found(self, text: str, keys: _Keys) -> list[Finding]:
         found: list[Finding] = []
+        looks = 0
         for view in views(text):
+            looks += 1
             wrapped: list[tuple[int, int]] = []
             self._look(view, keys, found, wrapped)
             inner = decoded(view, wrapped) if wrapped else None
             if inner is not None:
                 self._look(inner, keys, found, [])
-        return found
+        return found if looks == 1 else list(dict.fromkeys(found))
 
     def _look(self, view: View, keys: _Keys, found: list[Finding], wrapped: list[tuple[int, int]]) -> None:
         text = view.text
@@ -142,7 +146,9 @@ class PatternDetector:
         """Adds those matches of a pattern that its check and the words around them leave."""
         kind, group, name, subtype, add = pattern.type, pattern.group, self.name, pattern.subtype, found.append
         text = view.text
-        if max(pattern.score, pattern.confirmed) < self._floor and not self._may_be_lifted(pattern, view, keys):
+        if max(pattern.score, pattern.confirmed) < self._floor and not self._may_be_lifted(
+            pattern, len(hits), view, keys
+        ):
             hits = _before_blanks(text, hits, group) if pattern.check else []
         for match in hits:
             start, end = match.span(group)
@@ -167,10 +173,17 @@ class PatternDetector:
             score = _LIKELY + score / 4
         return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
 
-    def _may_be_lifted(self, pattern: Pattern, view: View, keys: _Keys) -> bool:
-        """Whether a word that lifts the pattern stands anywhere in the text or over it."""
+    def _may_be_lifted(self, pattern: Pattern, hits: int, view: View, keys: _Keys) -> bool:
+        """Whether a word that lifts the pattern stands anywhere in the text or over it, as far as it pays to look."""
         words = self._words[pattern.id]
-        return view.words is None or not words.isdisjoint(view.words) or not all(map(words.isdisjoint, keys.words))
+        if view.words is not None:
+            possible = not words.isdisjoint(view.words)
+        elif hits * _SEARCHED > len(words) * len(view.text):
+            text = view.text.lower()
+            possible = any(word in text for word in words)
+        else:
+            return True
+        return possible or not all(map(words.isdisjoint, keys.words))
 
     def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys: _Keys) -> bool:
         words = self._words[pattern.id]
