@@ -12,7 +12,7 @@ import pytest
 
 from consentry.errors import ConsentryError
 from consentry.sanitize.files import parquet
-from consentry.sanitize.files.problems import FileUnreadable, OutputInUse
+from consentry.sanitize.files.problems import FileUnreadable, OutputFailed, OutputInUse
 from consentry.sanitize.files.run import Job, run_tree
 
 Run = Callable[..., object]
@@ -106,10 +106,10 @@ def test_the_output_appears_only_when_complete(
     def replace(source: str, target: Path) -> None:
         seen.append((str(source), os.stat(source).st_size))
         assert not target.exists()
-        raise OSError("no")
+        raise OSError(13, "no")
 
     monkeypatch.setattr("consentry.sanitize.files.atomic.os.replace", replace)
-    with pytest.raises(OSError, match="no"):
+    with pytest.raises(OutputFailed, match="cannot be written: no;"):
         run_tree(tmp_path / "a.txt", tmp_path / "b.txt", job())
     assert seen
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt"]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from consentry.errors import InvalidInput
 from consentry.sanitize.files import text as text_module
 from consentry.sanitize.files.cleaner import Cleaner
+from consentry.sanitize.files.problems import FormatUnknown, OutputFailed
 
 Run = Callable[..., object]
 KEY = "-----BEGIN KEY-----\n" + "abc\n" * 50 + "-----END KEY-----"
@@ -58,3 +64,41 @@ def test_latin1_is_a_lossless_way_through(tmp_path: Path, run: Run) -> None:
     (tmp_path / "a.txt").write_bytes(data)
     run(tmp_path / "a.txt", tmp_path / "b.txt", encoding="latin-1")
     assert (tmp_path / "b.txt").read_bytes() == data.replace(b"ada@x.org", b"<EMAIL_ADDRESS>")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.parquet"])
+def test_a_disk_that_is_full_is_told_and_leaves_nothing(name: str, tmp_path: Path, run: Run) -> None:
+    """A limit on the size of files stands for the disk: the system refuses to write on."""
+    if name == "a.txt":
+        (tmp_path / name).write_text("write ada@lovelace.org " * 100_000)
+    else:
+        noise = [hashlib.sha256(str(at).encode()).hexdigest() for at in range(50_000)]
+        pq.write_table(pa.table({"x": noise}), tmp_path / name)
+    (tmp_path / "out").mkdir()
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, old[1]))
+    try:
+        with pytest.raises(OutputFailed, match="cannot be written: File too large; nothing of it stays"):
+            run(tmp_path / name, tmp_path / "out" / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_output_below_a_file_is_told(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "b").write_text("x")
+    with pytest.raises(OutputFailed, match="cannot be written"):
+        run(tmp_path / "a.txt", tmp_path / "b" / "c.txt")
+
+
+def test_a_name_as_long_as_names_may_be(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    run(tmp_path / "a.txt", tmp_path / ("b" * 250))
+    assert (tmp_path / ("b" * 250)).read_text() == "x"
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, run: Run) -> None:
+    os.mkfifo(tmp_path / "p")
+    with pytest.raises(FormatUnknown, match="is a pipe or device"):
+        run(tmp_path / "p", tmp_path / "out")

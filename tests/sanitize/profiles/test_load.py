@@ -91,3 +91,37 @@ def test_declared_patterns_and_words_are_found() -> None:
     assert found == [("INTERNAL_ID", "order", "ORD-123456"), ("ORGANIZATION", None, "project cedar")]
     assert engine.scan_many([text, ""]) == [engine.scan(text), []]
     assert DeclaredDetector(profile).scan("", NO_CONTEXT) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "meant"),
+    [
+        ("[types.EMIAL_ADDRESS]\ntransform = 'mask'", "is `EMAIL_ADDRESS` meant?"),
+        ("[types.PASSPORT_COLOUR]\ntransform = 'mask'", "nothing is of the type `PASSPORT_COLOUR`"),
+    ],
+)
+def test_a_rule_for_a_type_that_nothing_reports_is_refused(body: str, meant: str) -> None:
+    with pytest.raises(ProfileInvalid) as refused:
+        profiles.parse(body, "t")
+    assert meant in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[types.US_SSN]\ntransform = 'mask'",
+        "[types.XX_NUMBER]\ntransform = 'mask'\n[columns]\nmember = 'XX_NUMBER'",
+        "[types.PROJECT]\ntransform = 'redact'\n[lists]\ndeny = [{ value = 'Cedar', type = 'PROJECT' }]",
+    ],
+)
+def test_types_that_are_found_or_declared_have_rules(body: str) -> None:
+    assert profiles.parse(body, "t").types
+
+
+def test_every_type_that_is_found_is_known_by_its_placeholder() -> None:
+    from consentry.sanitize.patterns import tables
+    from consentry.sanitize.transforms import marks
+
+    for entity in {row.type for row in tables.ALL}:
+        text = marks.placeholder(entity)
+        assert marks.find_marks(f"a {text} b") == [(2, 2 + len(text))], entity

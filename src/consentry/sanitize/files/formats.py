@@ -43,6 +43,10 @@ _HEAD: Final = 65_536
 
 def format_of(path: Path) -> Format:
     """The format of a file. Raises `FormatUnknown` for what no reader here can look into."""
+    if not path.is_file():
+        raise FormatUnknown(
+            f"`{path}` is a pipe or device, not a file; files are read more than once, so save it first"
+        )
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if head.startswith((b"PAR1", b"PARE")):

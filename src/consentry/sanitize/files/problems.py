@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from consentry.errors import InvalidInput
+from consentry.errors import ConsentryError, InvalidInput
 
 
 class FileUnreadable(InvalidInput):
@@ -26,6 +26,12 @@ class OutputInUse(InvalidInput):
     """The output is the input, or something stands there already that is not to be overwritten."""
 
     code: ClassVar[str] = "output_in_use"
+
+
+class OutputFailed(ConsentryError):
+    """The output cannot be written: a full disk, a folder that is not ours. Nothing of it stays."""
+
+    code: ClassVar[str] = "output_failed"
 
 
 def broken(path: Path, place: str, what: str) -> FileUnreadable:

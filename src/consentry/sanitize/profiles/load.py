@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from consentry.errors import InvalidInput, NotFound
 from consentry.sanitize.profiles.profile import (
@@ -20,6 +21,7 @@ from consentry.sanitize.profiles.profile import (
     TransformName,
     VaultPlace,
 )
+from consentry.sanitize.transforms import marks
 
 DIRECTORIES_VARIABLE: Final = "CONSENTRY_PROFILES"
 """Folders with the operator's own profiles, separated as in PATH."""
@@ -107,6 +109,20 @@ class _Profile(_Edge):
         if rule.transform == "keep":
             raise ValueError("the default cannot be `keep`: a type that nobody declared would leave in clear")
         return rule
+
+    @model_validator(mode="after")
+    def _types_exist(self) -> Self:
+        """A rule for a type that nothing reports would be silently without effect."""
+        from consentry.sanitize.patterns import tables
+
+        found = {row.type for row in tables.ALL} | marks.KNOWN_TYPES
+        known = found | {one.type for one in self.lists.deny} | set(self.columns.values())
+        for entity in self.types:
+            if entity not in known and not marks.is_national(entity):
+                near = get_close_matches(entity, known, 1)
+                meant = f"; is `{near[0]}` meant?" if near else ""
+                raise ValueError(f"nothing is of the type `{entity}`{meant}")
+        return self
 
     def profile(self, name: str) -> Profile:
         return Profile(

@@ -28,11 +28,16 @@ _MARK: Final = re.compile(
 HASH: Final = "#"
 TOKEN: Final = ":"  # noqa: S105
 
-KNOWN_TYPES: Final = frozenset(entities.PRIORITY)
+KNOWN_TYPES: Final = frozenset({*entities.PRIORITY, entities.VEHICLE_ID, "ABA_ROUTING_NUMBER", "MEDICAL_LICENSE"})
 _NATIONAL: Final = re.compile(
     r"(?:AU|BE|BR|CA|CH|DE|EE|ES|EU|FI|FR|GR|IE|IN|IT|KR|LT|LV|MX|NG|NL|PH|PL|PT|SE|SG|TH|TR|UK|US|ZA)_[A-Z0-9_]+"
 )
 """National identifiers are named by their country, so that no list of them has to be kept here."""
+
+
+def is_national(entity: str) -> bool:
+    """Whether a type is named as national identifiers are."""
+    return _NATIONAL.fullmatch(entity) is not None
 
 
 def placeholder(entity: str) -> str:
