@@ -6,10 +6,9 @@ page of Consentry itself, nor a link elsewhere a request through the door.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
     from consentry.doors.http.client import Client
     from consentry.doors.http.config import Upstream
     from consentry.doors.http.door import Door, Tools
+    from consentry.doors.http.exchange import Exchange
     from consentry.doors.http.keeper import Caller
-    from consentry.doors.http.listener import Listener, ListenerExchange
+    from consentry.doors.http.listener import Listener
     from consentry.sanitize import Sanitizer
     from consentry.server.services import Services
 
@@ -182,10 +182,10 @@ async def _listen(
     return listener, f"{'http' if tls is None else 'https'}://{shown}:{listener.port}"
 
 
-def _handler(doors: Doors, client: Client) -> Callable[[ListenerExchange], asyncio.Future[None]]:
+def _handler(doors: Doors, client: Client) -> Callable[[Exchange], Awaitable[None]]:
     from consentry.doors.http.door import refuse
 
-    async def handle(exchange: ListenerExchange) -> None:
+    async def handle(exchange: Exchange) -> None:
         try:
             caller = await doors.caller(client.upstream, exchange.raw_headers)
         except ConsentryError as error:
@@ -193,7 +193,7 @@ def _handler(doors: Doors, client: Client) -> Callable[[ListenerExchange], async
             return
         await doors.door.serve(client, caller, exchange)
 
-    return handle  # type: ignore[return-value]
+    return handle
 
 
 def _address(name: str, text: str) -> tuple[str, int]:

@@ -25,11 +25,11 @@ from consentry.doors.http.exchange import CallerLeft, Exchange
 from consentry.doors.http.filters import Filter, Plain
 from consentry.doors.http.keeper import Caller, Keeper
 from consentry.doors.http.lens import Look
-from consentry.doors.http.listener import ListenerExchange
 from consentry.doors.http.masking import filter_for
 from consentry.doors.http.profiles import llm, llm_answers, okta
 from consentry.doors.http.profiles.llm import Prompt
 from consentry.doors.http.routing import Route
+from consentry.doors.http.upgrading import UpgradableExchange
 from consentry.doors.http.wire import Head, Headers
 from consentry.doors.outcomes import Outcomes
 from consentry.errors import ConsentryError, traced
@@ -91,7 +91,7 @@ class Door:
             head = wire.read(
                 exchange.method, exchange.target, exchange.raw_headers, encoded_slash=upstream.encoded_slash
             )
-            if head.is_websocket and not (upstream.websocket and isinstance(exchange, ListenerExchange)):
+            if head.is_websocket and not (upstream.websocket and isinstance(exchange, UpgradableExchange)):
                 raise Ambiguous("no WebSocket goes through here: allow it with `http.websocket`, at a `listen` address")
             body = await self._body(upstream, head, exchange)
             await self._judge(await self._visit(client, caller, exchange, head, body))
@@ -258,7 +258,7 @@ class Door:
         status, summary = OutcomeStatus.FAILED, "upgraded, the connection broke"
         masks = decision.obligations.masks
         cleaner = self._tools.cleaner(masks) if masks else None
-        assert isinstance(visit.exchange, ListenerExchange)
+        assert isinstance(visit.exchange, UpgradableExchange)
         target = wire.with_query(visit.upstream.base + visit.head.target, visit.upstream.credentials.query)
         headers = [*visit.headers, *visit.upstream.credentials.headers, *_forwarded(visit.exchange)]
         try:

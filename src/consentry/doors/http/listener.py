@@ -1,150 +1,51 @@
-"""Requests of a listener of its own, for one resource: aiohttp's server, without an application around it."""
+"""A server for one resource, at an address of its own."""
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from consentry.doors.http.exchange import Exchange
+from consentry.doors.http.taking import READ_SIZE, CallerConnection
+from consentry.doors.http.upgrading import Upgrades
 
-from consentry.doors.http.errors import Ambiguous
-from consentry.doors.http.exchange import CallerLeft
-from consentry.errors import traced
-
-LONGEST_FIELD = 1 << 16
-WRITE_AT_ONCE = 1 << 16
 GRACE_S = 2.0
-log = logging.getLogger("consentry.http")
-Handle = Callable[["ListenerExchange"], Awaitable[None]]
-
-
-class _Blind(logging.Logger):
-    """Takes what aiohttp's server says of connections that failed, whose errors quote what the caller sent."""
-
-    def exception(self, msg: object, *args: object, exc_info: object = True, **more: object) -> None:
-        if isinstance(exc_info, HttpProcessingError):
-            log.info("request_not_http", extra=traced(exc_info))
-        else:
-            log.error("connection_failed", extra=traced(exc_info) if isinstance(exc_info, BaseException) else None)
-
-    def debug(self, msg: object, *args: object, **more: object) -> None:
-        """What callers who leave early make of a connection is no event."""
-
-
-class _Answer(web.StreamResponse):
-    """One whose length is known sends its head with the first piece of its body, in one write."""
-
-    def __init__(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        super().__init__(status=status, headers=headers)
-        self._send_headers_immediately = "content-length" not in self._headers
-        self._headers.setdefault("server", "consentry")
-
-
-class ListenerExchange:
-    """See `doors.http.exchange.Exchange`. aiohttp cancels the task that serves it when the caller leaves."""
-
-    def __init__(self, request: web.BaseRequest) -> None:
-        self.request = request
-        message = request._message
-        self.method: str = message.method
-        self.target: str = message.path
-        self.raw_headers: Sequence[tuple[bytes, bytes]] = message.raw_headers
-        self.has_body = request.body_exists
-        self.started = False
-        self.answer: web.StreamResponse | None = None
-
-    @property
-    def peer(self) -> str | None:
-        return self.request.remote
-
-    @property
-    def secure(self) -> bool:
-        return self.request.secure
-
-    @property
-    def events(self) -> bool:
-        return self.answer is not None and self.answer.headers.get("content-type", "").startswith("text/event-stream")
-
-    async def body(self) -> AsyncIterator[bytes]:
-        if self.request.transport is not None and self.request.headers.get("expect", "").lower() == "100-continue":
-            self.request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        try:
-            while piece := await self.request.content.readany():
-                yield piece
-        except HttpProcessingError:
-            raise Ambiguous("the body is not framed as it says") from None
-
-    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        self.started = True
-        answer = self.answer = _Answer(status, headers)
-        try:
-            await answer.prepare(self.request)
-        except ConnectionError:
-            raise CallerLeft from None
-
-    async def write(self, data: bytes) -> None:
-        assert self.answer is not None
-        if not data:
-            return
-        try:
-            await self.answer.write(data)
-        except ConnectionError:
-            raise CallerLeft from None
-
-    async def end(self) -> None:
-        assert self.answer is not None
-        try:
-            await self.answer.write_eof()
-        except ConnectionError:
-            raise CallerLeft from None
-
-    def cut(self) -> None:
-        if self.request.transport is not None:
-            self.request.transport.abort()
 
 
 class Listener:
-    """A server for one resource. `handle` answers everything."""
+    """Open it inside the event loop that serves it. `handle` answers everything."""
 
-    def __init__(self, handle: Handle, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handle: Callable[[Exchange], Awaitable[None]], host: str, port: int, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._handle = handle
         self._host = host
         self._port = port
         self._tls = tls
-        self._runner: web.ServerRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._upgrades = Upgrades(handle)
+        self._open: set[CallerConnection] = set()
 
     @property
     def port(self) -> int:
         """The port that it got."""
-        assert self._runner is not None
-        return int(self._runner.addresses[0][1])
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
-        server = web.Server(
-            self._serve,
-            access_log=None,
-            logger=_Blind("consentry.http.listener"),
-            handler_cancellation=True,
-            auto_decompress=False,
-            max_line_size=LONGEST_FIELD,
-            max_field_size=LONGEST_FIELD,
-            keepalive_timeout=75.0,
-            lingering_time=0,
+        """Raises `OSError` where the address cannot be had."""
+        buffer = memoryview(bytearray(READ_SIZE))  # one for all: nothing stays in there
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: CallerConnection(buffer, self._handle, self._upgrades.take, self._open),
+            self._host,
+            self._port,
+            backlog=1024,
+            ssl=self._tls,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=GRACE_S)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port, backlog=1024, ssl_context=self._tls).start()
 
     async def close(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        exchange = ListenerExchange(request)
-        with suppress(CallerLeft):
-            await self._handle(exchange)
-        assert exchange.answer is not None
-        return exchange.answer
+        if self._server is not None:
+            self._server.close()
+        closing = [one.close(GRACE_S) for one in list(self._open)]
+        await asyncio.gather(*closing, self._upgrades.close(GRACE_S))

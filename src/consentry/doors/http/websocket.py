@@ -15,7 +15,7 @@ from consentry.doors.echo import Echo
 from consentry.doors.errors import UpstreamBroke, UpstreamDown
 from consentry.doors.http.cleaning import Cleaner, JsonBroken
 from consentry.doors.http.client import Client
-from consentry.doors.http.listener import ListenerExchange
+from consentry.doors.http.upgrading import UpgradableExchange
 
 LARGEST = 4 << 20
 LAST_WORDS_S = 1.0
@@ -25,7 +25,7 @@ _BROKEN = 1011
 
 
 async def relay(
-    exchange: ListenerExchange,
+    exchange: UpgradableExchange,
     client: Client,
     target: str,
     headers: Sequence[tuple[str, str]],

@@ -1,0 +1,222 @@
+"""One connection of a caller: bytes to requests by llhttp, strictly; one is served after the other, in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import cast
+
+import httptools
+
+from consentry.doors.http.answering import ListenerExchange
+from consentry.doors.http.exchange import CallerLeft, Exchange
+from consentry.errors import traced
+
+READ_SIZE = 1 << 16
+LONGEST_HEAD = 1 << 17
+"""Bytes that may come without any of a body among them: heads, trailers, extensions of chunks."""
+IDLE_S = 75.0
+"""How long a connection may be open without a request on it."""
+Handle = Callable[[Exchange], Awaitable[None]]
+HandOver = Callable[[asyncio.Transport, bytes], None]
+"""Takes over a connection whose caller asks for a WebSocket, and what came on it."""
+log = logging.getLogger("consentry.http")
+
+
+def _answer(status: str) -> bytes:
+    return f"HTTP/1.1 {status}\r\nserver: consentry\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode()
+
+
+_NOT_HTTP = _answer("400 Bad Request")
+
+
+class CallerConnection(asyncio.BufferedProtocol):
+    """What came on a connection, request by request. `every` holds the open ones of a listener."""
+
+    def __init__(self, buffer: memoryview, handle: Handle, hand_over: HandOver, every: set[CallerConnection]) -> None:
+        self._buffer = buffer
+        self._handle = handle
+        self._hand_over = hand_over
+        self._every = every
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._reading: ListenerExchange | None = None
+        self._waiting: deque[ListenerExchange] = deque()
+        self._serving: asyncio.Task[None] | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._target = b""
+        self._in_head = False
+        self._bodiless_bytes = 0
+        self._broken = self._paused = False
+        self._idle_since = self._loop.time()
+
+    # What the loop does with it.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.can_write = asyncio.Event()
+        self.can_write.set()
+        self._every.add(self)
+        self._timer = self._loop.call_later(IDLE_S, self._look_at_clock)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._broken:
+            return
+        self._bodiless_bytes += nbytes
+        if self._bodiless_bytes > LONGEST_HEAD:
+            self._break()
+            return
+        try:
+            self._parser.feed_data(self._buffer[:nbytes])
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(bytes(self._buffer[upgrade.args[0] : nbytes]))
+        except httptools.HttpParserError as error:
+            log.info("request_not_http", extra=traced(error))
+            self._break()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        self.can_write.set()
+        if self._reading is not None:
+            self._reading.feed_error()
+        if self._serving is not None:
+            self._serving.cancel()
+
+    def pause_writing(self) -> None:
+        self.can_write.clear()
+
+    def resume_writing(self) -> None:
+        self.can_write.set()
+
+    # What the parser does with it.
+
+    def on_message_begin(self) -> None:
+        self._headers, self._target, self._in_head = [], b"", True
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # trailers are not passed on
+            self._headers.append((name, value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._bodiless_bytes = False, 0
+        parser = self._parser
+        self._reading = exchange = ListenerExchange(
+            self,
+            parser.get_method().decode("ascii"),
+            self._target.decode("latin-1"),
+            tuple(self._headers),
+            modern=parser.get_http_version() == "1.1",
+            keeps=parser.should_keep_alive(),
+        )
+        if not parser.should_upgrade():
+            self._take(exchange)
+
+    def on_body(self, body: bytes) -> None:
+        assert self._reading is not None
+        self._bodiless_bytes = 0
+        self._reading.feed(body)
+
+    def on_message_complete(self) -> None:
+        if self._reading is not None:
+            self._reading.feed_end()
+
+    # One after the other.
+
+    def _take(self, exchange: ListenerExchange) -> None:
+        if self._serving is None:
+            self._serving = self._loop.create_task(self._serve(exchange))
+        else:
+            self._waiting.append(exchange)
+            self.pause()
+
+    async def _serve(self, exchange: ListenerExchange) -> None:
+        keeps = False
+        try:
+            with suppress(CallerLeft):
+                await self._handle(exchange)
+            keeps = exchange.may_go_on
+            if not exchange.ended:
+                self.transport.abort()
+        except Exception as error:
+            log.error("connection_failed", extra=traced(error))
+            if not exchange.started:
+                self.transport.write(_answer("500 Internal Server Error"))
+        finally:
+            self._serving = None
+            self._idle_since = self._loop.time()
+            if not keeps or (self._broken and not self._waiting):
+                self._end(exchange)
+            elif self._waiting:
+                self._serving = self._loop.create_task(self._serve(self._waiting.popleft()))
+            self.resume()
+
+    def _end(self, exchange: ListenerExchange) -> None:
+        if self._broken and exchange.may_go_on and not self.transport.is_closing():
+            self.transport.write(_NOT_HTTP)
+        self.transport.close()
+
+    def pause(self) -> None:
+        """Read no more for now: somebody has to take what came first."""
+        if not self._paused and not self.transport.is_closing():
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused and not self._waiting and not self.transport.is_closing():
+            self._paused = False
+            self.transport.resume_reading()
+
+    def _break(self) -> None:
+        """What came is no HTTP. Requests before it are answered first."""
+        self._broken = True
+        if self._reading is not None:
+            self._reading.feed_error()
+        if self._serving is None:
+            self.transport.write(_NOT_HTTP)
+            self.transport.close()
+
+    def _upgrade(self, rest: bytes) -> None:
+        """A request after which the connection is to speak something else: only a WebSocket may, and comes first."""
+        exchange = self._reading
+        assert exchange is not None
+        self._broken = True
+        asks = [value.lower() for name, value in exchange.raw_headers if name.lower() == b"upgrade"]
+        if asks != [b"websocket"] or self._serving is not None:
+            exchange.keeps = False
+            self._take(exchange)
+            return
+        self._forget()
+        lines = [b"%s %s HTTP/1.1" % (exchange.method.encode(), self._target)]
+        lines += [b"%s: %s" % pair for pair in exchange.raw_headers]
+        self._hand_over(self.transport, b"\r\n".join([*lines, b"", b""]) + rest)
+
+    # The end.
+
+    async def close(self, grace_s: float) -> None:
+        """Let what is being served come to its end, for a while."""
+        if self._serving is not None:
+            await asyncio.wait({self._serving}, timeout=grace_s)
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.wait({self._serving})
+        self.transport.abort()
+
+    def _forget(self) -> None:
+        self._timer.cancel()
+        self._every.discard(self)
+
+    def _look_at_clock(self) -> None:
+        left = self._idle_since + IDLE_S - self._loop.time()
+        if self._serving is None and left <= 0:
+            self.transport.close()
+        else:
+            self._timer = self._loop.call_later(left if left > 0 else IDLE_S, self._look_at_clock)

@@ -1,0 +1,192 @@
+"""What callers send to a listener, byte by byte, and what it makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from consentry.doors.http.answering import HELD
+from consentry.doors.http.errors import Ambiguous
+from consentry.doors.http.listener import Listener
+from consentry.doors.http.taking import LONGEST_HEAD
+
+HOST = b"host: a\r\n"
+
+
+@contextlib.asynccontextmanager
+async def listening(handle):
+    listener = Listener(handle, "127.0.0.1", 0)
+    await listener.start()
+    try:
+        yield listener
+    finally:
+        await listener.close()
+
+
+async def echo(exchange):
+    """Answers with the method, the target and the body."""
+    try:
+        body = b"".join([piece async for piece in exchange.body()])
+    except Ambiguous:
+        body = b"(broken)"
+    data = b"%s %s %s" % (exchange.method.encode(), exchange.target.encode(), body)
+    await exchange.start(200, [("content-length", str(len(data)))])
+    await exchange.write(data)
+    await exchange.end()
+
+
+async def ignore(exchange):
+    await exchange.start(200, [("content-length", "2")])
+    await exchange.write(b"ok")
+    await exchange.end()
+
+
+async def stream(exchange):
+    await exchange.start(200, [])
+    await exchange.write(b"one")
+    await exchange.write(b"two")
+    await exchange.end()
+
+
+async def sent(handle, data: bytes, size: int = 1 << 20) -> bytes:
+    """Everything that comes back until the listener closes, or the caller does after the last answer."""
+    async with listening(handle) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        for start in range(0, len(data), size):
+            writer.write(data[start : start + size])
+            await asyncio.sleep(0)
+        writer.write_eof() if b"last" in data else None
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+    return answer
+
+
+def bodies(answer: bytes) -> list[bytes]:
+    return [part.partition(b"\r\n\r\n")[2] for part in answer.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+async def test_requests_of_one_connection_are_answered_in_their_order(size):
+    data = (
+        b"GET /1 HTTP/1.1\r\n" + HOST + b"\r\n"
+        b"POST /2 HTTP/1.1\r\n" + HOST + b"content-length: 3\r\n\r\nabc"
+        b"POST /3 HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n2\r\nde\r\n0\r\nt: 1\r\n\r\n"
+        b"GET /4 HTTP/1.1\r\n" + HOST + b"connection: close\r\n\r\n"
+    )
+    answer = await sent(echo, data, size)
+    assert bodies(answer) == [b"GET /1 ", b"POST /2 abc", b"POST /3 de", b"GET /4 "]
+    assert answer.count(b"connection: close") == 1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + HOST + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\n" + HOST.replace(b"\r", b"") + b"\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"a: b\r\n c\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"a: b\0c\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+    ],
+    ids=["two lengths", "length and chunks", "space", "bare newlines", "folded", "nul", "tls"],
+)
+@pytest.mark.parametrize("before", [b"", b"GET /1 HTTP/1.1\r\n" + HOST + b"\r\n"], ids=["first", "after another"])
+async def test_h8_what_two_readers_could_read_differently_ends_the_connection(before, bad):
+    answer = await sent(echo, before + bad + b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert b"smuggled" not in answer
+    assert answer.endswith(b"connection: close\r\ncontent-length: 0\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 400") == 1
+    assert answer.count(b"HTTP/1.1 200") == bool(before)
+
+
+async def test_a_head_without_an_end_ends_the_connection():
+    with contextlib.suppress(ConnectionError):  # nobody waits until the caller has sent everything
+        answer = await sent(echo, b"GET / HTTP/1.1\r\n" + HOST + b"a: " + b"x" * (2 * LONGEST_HEAD))
+        assert b" 200 " not in answer
+
+
+async def test_h8_a_body_that_breaks_off_is_not_a_whole_one():
+    data = b"POST / HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n2\r\nab\r\nnonsense\r\n"
+    answer = await sent(echo, data + b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert b"(broken)" in answer
+    assert b"smuggled" not in answer
+
+
+async def test_h8_what_is_left_of_a_body_is_not_the_next_request():
+    inside = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
+    data = b"POST / HTTP/1.1\r\n" + HOST + b"content-length: %d\r\n\r\n" % (len(inside) + HELD) + inside
+    assert bodies(await sent(ignore, data)) == [b"ok"]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "after", "end"),
+    [
+        (
+            b"GET / HTTP/1.1\r\nconnection: close\r\n",
+            b"transfer-encoding: chunked",
+            b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n",
+        ),
+        (b"GET / HTTP/1.0\r\nconnection: keep-alive\r\n", b"connection: close", b"\r\n\r\nonetwo"),
+        (b"HEAD / HTTP/1.1\r\nconnection: close\r\n", b"connection: close", b"\r\n\r\n"),
+    ],
+)
+async def test_an_answer_without_a_length_is_framed_as_the_caller_understands(request_line, after, end):
+    answer = await sent(stream, request_line + HOST + b"\r\n")
+    assert after in answer
+    assert answer.endswith(end)
+    assert b"server: consentry" in answer
+    assert b"date: " in answer
+
+
+async def test_whoever_hangs_up_ends_what_is_served():
+    begun, left = asyncio.Event(), asyncio.Event()
+
+    async def wait(exchange):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+
+    async with listening(wait) as listener:
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        await begun.wait()
+        writer.close()
+        await asyncio.wait_for(left.wait(), 10)
+
+
+async def test_an_upload_is_read_no_faster_than_it_is_taken():
+    taking = asyncio.Event()
+
+    async def slow(exchange):
+        await taking.wait()
+        await echo(exchange)
+
+    async with listening(slow) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        size = 32 << 20
+        writer.write(b"POST / HTTP/1.1\r\n" + HOST + b"content-length: %d\r\n\r\n" % size)
+        writer.write(b"x" * size)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(writer.drain(), 0.3)
+        (connection,) = listener._open
+        assert connection._reading._held <= 4 * HELD
+        taking.set()
+        assert b" 200 " in await reader.readline()
+        await reader.readuntil(b"\r\n\r\n")
+        assert len(await reader.readexactly(size + len("POST / "))) == size + 7
+        writer.close()
+
+
+async def test_a_header_with_a_lines_end_is_not_sent():
+    async def split(exchange):
+        with pytest.raises(ValueError, match="line's end"):
+            await exchange.start(200, [("location", "a\r\nset-cookie: b")])
+        await ignore(exchange)
+
+    answer = await sent(split, b"GET / HTTP/1.1\r\nconnection: close\r\n" + HOST + b"\r\n")
+    assert b"set-cookie" not in answer
