@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -53,13 +52,13 @@ class NameRule:
     unless: frozenset[str] = frozenset()
 
 
-def match_name(words: tuple[str, ...], people: bool, others: Sequence[tuple[str, ...]]) -> NameRule | None:
-    """The rule that fits a column's words best: the longest, then the heaviest."""
+def match_name(words: tuple[str, ...], people: bool, others: frozenset[str]) -> NameRule | None:
+    """The rule that fits a column's words best: the longest, then the heaviest. `others` are words of other columns."""
     fitting = [rule for rule in RULES if _fits(rule, words, people, others)]
     return max(fitting, key=lambda rule: (sum(map(len, rule.words)), rule.weight), default=None)
 
 
-def _fits(rule: NameRule, words: tuple[str, ...], people: bool, others: Sequence[tuple[str, ...]]) -> bool:
+def _fits(rule: NameRule, words: tuple[str, ...], people: bool, others: frozenset[str]) -> bool:
     size = len(rule.words)
     if not any(words[at : at + size] == rule.words for at in range(len(words) - size + 1)):
         return False
@@ -67,7 +66,7 @@ def _fits(rule: NameRule, words: tuple[str, ...], people: bool, others: Sequence
         return False
     if rule.people and not people:
         return False
-    return not rule.needs or any(rule.needs & set(other) for other in others)
+    return not rule.needs or not rule.needs.isdisjoint(others)
 
 
 _NOT_A_VALUE: Final = _set(
@@ -271,3 +270,6 @@ RULES: Final[tuple[NameRule, ...]] = (
     _rule(("title", None, "quasi", 0.75, _TEXT, None), people=True, unless=_KEYS),
     _rule(("country code", e.LOCATION, "quasi", 0.8, _TEXT, _LETTERS), unless=_KEYS - {"code"}),
 )
+
+NEEDED: Final[frozenset[str]] = frozenset().union(*(rule.needs for rule in RULES))
+"""Words for which rules look in the names of other columns."""

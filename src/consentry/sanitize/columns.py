@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from consentry.sanitize import entities
-from consentry.sanitize.column_names import PERSON_TABLES, NameRule, match_name, words_of
+from consentry.sanitize.column_names import NEEDED, PERSON_TABLES, NameRule, match_name, words_of
 from consentry.sanitize.finding import Finding
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _COVERED: Final = 0.8
 """A finding is about a whole value when it covers this share of its characters."""
 _MOST: Final = 0.6
 _STRONG: Final = 0.8
+_STRONG_NAMES: Final = frozenset(
+    {"first name", "last name", "surname", "firstname", "lastname", "email", "birthdate", "birth date", "dob"}
+)
 _WEAK_ALONE: Final = frozenset(
     {
         entities.DATE_TIME,
@@ -88,9 +91,12 @@ class Verdict:
 
 def judge(column: Column, table: str = "", siblings: Collection[str] = ()) -> Verdict:
     """The verdict on one column of a table with the given name and column names."""
-    others = [words_of(name) for name in siblings if name != column.name]
-    about_people = _about_people(table, others)
-    rule = match_name(words_of(column.name), about_people, others)
+    return _judge(column, _Neighbours(table, siblings))
+
+
+def _judge(column: Column, neighbours: _Neighbours) -> Verdict:
+    about_people = neighbours.are_about_people(column.name)
+    rule = match_name(words_of(column.name), about_people, neighbours.words(column.name))
     value_type, share = _by_values(column)
     if rule is not None:
         verdict = _by_name(column, rule, value_type, share)
@@ -107,8 +113,8 @@ def judge(column: Column, table: str = "", siblings: Collection[str] = ()) -> Ve
 
 def judge_all(columns: Sequence[Column], table: str = "") -> list[Verdict]:
     """Every column of one table, in order."""
-    names = [column.name for column in columns]
-    return [judge(column, table, names) for column in columns]
+    neighbours = _Neighbours(table, [column.name for column in columns])
+    return [_judge(column, neighbours) for column in columns]
 
 
 def family_of(data_type: pa.DataType) -> Family:
@@ -130,12 +136,27 @@ def family_of(data_type: pa.DataType) -> Family:
     return next((family for family, holds in checks if holds), "binary")
 
 
-def _about_people(table: str, others: list[tuple[str, ...]]) -> bool:
-    if PERSON_TABLES & {word.removesuffix("s") for word in words_of(table)}:
-        return True
-    joined = {" ".join(words) for words in others}
-    strong = {"first name", "last name", "surname", "firstname", "lastname", "email", "birthdate", "birth date", "dob"}
-    return len(joined & strong) >= 1
+class _Neighbours:
+    """What the names of a table and its columns say of each column: asked once a column, made once a table."""
+
+    def __init__(self, table: str, names: Collection[str]) -> None:
+        self._people = bool(PERSON_TABLES & {word.removesuffix("s") for word in words_of(table)})
+        self._strong: set[str] = set()
+        self._by_word: dict[str, set[str]] = {word: set() for word in NEEDED}
+        for name in set(names):
+            words = words_of(name)
+            if " ".join(words) in _STRONG_NAMES:
+                self._strong.add(name)
+            for word in NEEDED.intersection(words):
+                self._by_word[word].add(name)
+
+    def are_about_people(self, name: str) -> bool:
+        """Whether the table is about people, by what stands beside the column of this name."""
+        return self._people or len(self._strong) > (name in self._strong)
+
+    def words(self, name: str) -> frozenset[str]:
+        """Those words that rules may need which stand in the name of another column."""
+        return frozenset(word for word, names in self._by_word.items() if len(names) > (name in names))
 
 
 def _by_values(column: Column) -> tuple[str | None, float]:
