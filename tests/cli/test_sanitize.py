@@ -109,3 +109,11 @@ def test_a_broken_file_leaves_nothing_behind(tmp_path: Path, capsys: pytest.Capt
     assert run(["sanitize", str(source), str(tmp_path / "b.parquet"), "--no-names"]) == 1
     assert "cut short" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_refusal_is_told_in_its_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With names looked for, `Parquet` in our own sentence was taken for a place."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "cut.parquet").write_bytes(b"PAR1cut")
+    assert run(["scan", str(tmp_path / "in")]) == 1
+    assert "is no Parquet" in capsys.readouterr().err.replace("\n", " ")

@@ -109,9 +109,12 @@ def run_tree(
 
 
 def _without_values(reason: str, path: str, cleaner: Cleaner) -> str:
-    """A reason with the names of columns in it looked at. The path stays: somebody has to find the file."""
+    """A reason with the names of columns in it looked at, for patterns only: our own words are no names of people.
+
+    The path stays: somebody has to find the file.
+    """
     parts = reason.split(path)
-    shown = veiled(parts, cleaner.engines.full)
+    shown = veiled(parts, cleaner.engines.codes)
     return path.join(shown[part] for part in parts)
 
 
