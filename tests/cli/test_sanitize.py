@@ -117,3 +117,11 @@ def test_a_refusal_is_told_in_its_own_words(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "in" / "cut.parquet").write_bytes(b"PAR1cut")
     assert run(["scan", str(tmp_path / "in")]) == 1
     assert "is no Parquet" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_json_keys_are_no_secrets_for_being_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What stood under our own word `(key)` was taken for the value of a name that promises a secret."""
+    document = {f"user_{at}": {f"item_{at * 7919}x": 1} for at in range(200)}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert run(["sanitize", str(tmp_path / "a.json"), str(tmp_path / "b.json"), "--no-names"]) == 0
+    assert json.loads((tmp_path / "b.json").read_text()) == document

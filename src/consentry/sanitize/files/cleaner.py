@@ -107,7 +107,8 @@ class Cleaner:
             return list(values)
         if column.mode == "whole" and column.type is not None:
             return [self.whole(value, place, column, "", many) for value, many in zip(values, times, strict=True)]
-        key = path[-1] if path else (place or None)
+        # `(key)`, `(file names)` and the like are our words for a place: a JSON key is no value under a name `key`.
+        key = path[-1] if path else None if place.endswith(")") else (place or None)
         context = Context(key, path[:-1], True)
         worded = [False] if column.names or not self.engines.names else [" " in one.strip() for one in values]
         if not any(worded):
