@@ -194,6 +194,7 @@ def _map(array: pa.MapArray, place: Place, cleaner: Cleaner) -> pa.Array:
     new_keys = clean_array(keys, place.under("(key)"), cleaner, True)
     new_items = arrow_maps.cleaned(keys, items, lambda key, some: clean_array(some, place.under(key), cleaner, True))
     offsets = _offsets(array)
+    new_keys = _keys_apart(keys, new_keys, offsets)
     if array.null_count:
         null = pa.concat_arrays([array.is_null(), pa.array([False])])
         offsets = pc.if_else(null, pa.scalar(None, offsets.type), offsets)
@@ -201,6 +202,13 @@ def _map(array: pa.MapArray, place: Place, cleaner: Cleaner) -> pa.Array:
     item = pa.field("value", new_items.type, nullable)
     made = pa.map_(pa.field("key", new_keys.type, nullable=False), item, kind.keys_sorted)
     return pa.MapArray.from_arrays(offsets, new_keys, new_items, type=made)
+
+
+def _keys_apart(old: pa.Array, new: pa.Array, offsets: pa.Array) -> pa.Array:
+    if not isinstance(new.type, pa.DictionaryType):
+        return arrow_maps.kept_apart(old, new, offsets)
+    dense = arrow_maps.kept_apart(old.cast(new.type.value_type), new.cast(new.type.value_type), offsets)
+    return _encoded(dense, new.type)
 
 
 def _entries(array: pa.MapArray) -> tuple[pa.Array, pa.Array]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as t
+
+from consentry.sanitize.files.keys_apart import apart
 
 MOST_KEYS: Final = 256
 """Maps of more keys hold values under keys that are values themselves; they are looked at as one column."""
@@ -41,3 +44,16 @@ def cleaned(keys: pa.Array, items: pa.Array, clean: Callable[[str, pa.Array], pa
         parts.append(clean(key, items.take(pa.array(rows))))
     back = np.argsort(np.concatenate(order), kind="stable")
     return pa.concat_arrays(parts).take(pa.array(back))
+
+
+def kept_apart(old: pa.Array, new: pa.Array, offsets: pa.Array) -> pa.Array:
+    """The new keys, those that one map made equal told apart; keys that are no text stay as they are."""
+    kind = new.type
+    texts = t.is_string(kind) or t.is_large_string(kind) or t.is_string_view(kind)
+    if not texts or old.type != kind or new.null_count or new.equals(old):
+        return new
+    before, after = old.to_pylist(), new.to_pylist()
+    out: list[str] = []
+    for start, end in pairwise(offsets.to_pylist()):
+        out += apart(before[start:end], after[start:end])
+    return pa.array(out, kind)

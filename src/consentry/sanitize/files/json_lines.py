@@ -16,6 +16,7 @@ from consentry.sanitize.files.chunks import Part, at_newline, parts, read
 from consentry.sanitize.files.cleaner import SCAN, Cleaner, TablePlan
 from consentry.sanitize.files.decode import UTF8_BOM, decoded
 from consentry.sanitize.files.json_tokens import JsonBroken, Leaf, leaves
+from consentry.sanitize.files.keys_apart import in_objects
 from consentry.sanitize.files.problems import broken
 from consentry.sanitize.files.survey import SAMPLE, Sample, survey
 
@@ -90,6 +91,8 @@ def clean_lines(part: Part, cleaner: Cleaner, path: Path, encoding: str, plan: T
     for number, new in found.cleaned(cleaner, plan).items():
         # The line is known to be JSON, so its strings and numbers are all that these two shapes match.
         spans = [match.span() for match in _LEAF.finditer(lines[number])]
+        if number in found.rekeyed:
+            new = in_objects(list(leaves(lines[number])), new)
         lines[number] = _written(lines[number], spans, new, encoding)
     return bom + "\n".join(lines).encode(encoding)
 
@@ -112,14 +115,16 @@ def clean_document(text: str, cleaner: Cleaner, path: Path, encoding: str = "utf
     for leaf in found:
         gathered.add(0, leaf.kind, ".".join(leaf.path), leaf.value)
     new = gathered.cleaned(cleaner, plan).get(0)
+    if new is not None and gathered.rekeyed:
+        new = in_objects(found, new)
     return (text if new is None else _written(text, [(leaf.start, leaf.end) for leaf in found], new, encoding)), plan
 
 
 class _Leaves:
     """Leaves gathered by field, so that each field is sanitized in one go; a place is a line and a leaf's number in it.
 
-    Numbers of under six digits can be nothing
-    that is not known by the name of their field.
+    Numbers of under six digits can be nothing that is not known by the name of their field. `rekeyed` are the lines in
+    which a key was changed.
     """
 
     def __init__(self, plan: TablePlan) -> None:
@@ -127,6 +132,7 @@ class _Leaves:
         self._values: dict[tuple[str, bool], list[str]] = defaultdict(list)
         self._places: dict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
         self._line = self._number = -1
+        self.rekeyed: set[int] = set()
 
     def add(self, line: int, kind: str, path: str, value: str) -> None:
         """One leaf; leaves of a line come in reading order."""
@@ -150,6 +156,8 @@ class _Leaves:
             for (line, number), old, value in zip(self._places[path, is_key], values, new, strict=True):
                 if value is not old and value != old:
                     changed[line][number] = value
+                    if is_key:
+                        self.rekeyed.add(line)
         return changed
 
 

@@ -35,7 +35,8 @@ class JsonBroken(InvalidInput):
 class Leaf:
     """A key, string or number: `value` decoded (a number as it is written), `start` and `end` with the quotes.
 
-    `path` is the keys above it, outermost first; array places are left out.
+    `path` is the keys above it, outermost first; array places are left out. `owner` is the number of the object that
+    a key stands in, in reading order.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Leaf:
     end: int
     value: str
     path: tuple[str, ...]
+    owner: int = 0
 
 
 def leaves(text: str, start: int = 0) -> Iterator[Leaf]:
@@ -52,6 +54,8 @@ def leaves(text: str, start: int = 0) -> Iterator[Leaf]:
     stack: list[str] = []
     path: tuple[str, ...] = ()
     keys: list[str] = []
+    owners: list[int] = []
+    objects = 0
     while True:
         found = match(text, at)
         if found is None:
@@ -65,6 +69,8 @@ def leaves(text: str, start: int = 0) -> Iterator[Leaf]:
                 stack.append(piece)
                 if piece == "{":
                     keys.append("")
+                    objects += 1
+                    owners.append(objects)
                 state = "key?" if piece == "{" else "first"
                 continue
             if (
@@ -75,6 +81,7 @@ def leaves(text: str, start: int = 0) -> Iterator[Leaf]:
             ):
                 if stack.pop() == "{":
                     keys.pop()
+                    owners.pop()
                     path = tuple(keys)
             elif piece == "," and state == "after" and stack:
                 state = "key" if stack[-1] == "{" else "value"
@@ -88,7 +95,7 @@ def leaves(text: str, start: int = 0) -> Iterator[Leaf]:
             if kind != "string":
                 raise JsonBroken(at, "an object needs a string as its key")
             keys[-1] = _string(piece)
-            yield Leaf("key", found.start("string"), at, keys[-1], tuple(keys[:-1]))
+            yield Leaf("key", found.start("string"), at, keys[-1], tuple(keys[:-1]), owners[-1])
             path, state = tuple(keys), "colon"
             continue
         elif state not in ("value", "first"):

@@ -6,7 +6,8 @@
 
 The 23 consonants hold 80 bits and a 16-bit check over type, kind and bits. Consonants only: no digit that a card or
 phone pattern could see, no vowel that could spell a name. The check is unkeyed, so that a run with another key knows
-them too; it guards against chance, not against somebody who encodes data on purpose.
+them too; it guards against chance, not against somebody who encodes data on purpose. Where keys of one object become
+the same mark, all but the first have a number after it: `<EMAIL_ADDRESS>_2`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _VALUE: Final = {letter: at for at, letter in enumerate(_CONSONANTS)}
 _MARK: Final = re.compile(
     rf"<(?P<type>[A-Z][A-Z0-9_]{{1,39}})(?:(?P<kind>[#:])(?P<body>[{_CONSONANTS}]{{{_LENGTH}}}))?>|\[REDACTED\]"
 )
+_COUNT: Final = re.compile(r"_[1-9]\d{0,5}(?!\w)", re.ASCII)
 HASH: Final = "#"
 TOKEN: Final = ":"  # noqa: S105
 
@@ -71,7 +73,12 @@ def find_marks(text: str, types: frozenset[str] = KNOWN_TYPES) -> list[tuple[int
     """The spans of our own marks. A placeholder counts only for a known type, so `<ADA_LOVELACE>` does not."""
     if "<" not in text and REDACTED not in text:
         return []
-    return [found.span() for found in _MARK.finditer(text) if _ours(found, types)]
+    return [(found.start(), _past_count(text, found.end())) for found in _MARK.finditer(text) if _ours(found, types)]
+
+
+def _past_count(text: str, end: int) -> int:
+    found = _COUNT.match(text, end)
+    return end if found is None else found.end()
 
 
 def find_tokens(text: str) -> list[tuple[int, int, str, bytes]]:
