@@ -18,8 +18,10 @@ def found(start: int, end: int, score: float = 0.9, entity: str = "PERSON") -> F
     [
         ([], []),
         ([found(4, 6), found(0, 2)], [(0, 2), (4, 6)]),
-        ([found(0, 4, 0.6), found(2, 6, 0.8)], [(2, 6)]),
-        ([found(0, 4, 0.8), found(2, 8, 0.8)], [(2, 8)]),
+        ([found(0, 4, 0.6), found(2, 6, 0.8)], [(0, 2), (2, 6)]),
+        ([found(0, 4, 0.8), found(2, 8, 0.8)], [(0, 2), (2, 8)]),
+        ([found(2, 8, 0.6), found(0, 4, 0.8), found(6, 9, 0.8)], [(0, 4), (4, 6), (6, 9)]),
+        ([found(0, 8, 0.6), found(2, 4, 0.8), found(6, 9, 0.8)], [(2, 4), (6, 9)]),
         ([found(0, 4), found(4, 8)], [(0, 4), (4, 8)]),
         ([found(0, 4), found(0, 4)], [(0, 4)]),
         ([found(0, 9, 0.5), found(0, 3, 0.9), found(6, 9, 0.9)], [(0, 3), (6, 9)]),
@@ -46,8 +48,8 @@ def by(detector: str, entity: str, start: int, end: int, score: float) -> Findin
         (by("secrets", "SECRET", 0, 20, 0.95), by("names", "LOCATION", 0, 4, 0.96), "SECRET"),
         (by("secrets", "SECRET", 0, 20, 0.5), by("names", "LOCATION", 4, 9, 0.99), "SECRET"),
         (by("patterns", "EMAIL_ADDRESS", 5, 28, 0.98), by("names", "PERSON", 5, 9, 1.0), "EMAIL_ADDRESS"),
-        (by("patterns", "UK_NINO", 4, 13, 0.95), by("names", "ORGANIZATION", 0, 6, 1.0), "UK_NINO"),
-        (by("patterns", "UK_NINO", 0, 9, 0.95), by("names", "ORGANIZATION", 6, 14, 1.0), "UK_NINO"),
+        (by("patterns", "UK_NINO", 4, 13, 0.95), by("names", "ORGANIZATION", 0, 6, 1.0), "ORGANIZATION UK_NINO"),
+        (by("patterns", "UK_NINO", 0, 9, 0.95), by("names", "ORGANIZATION", 6, 14, 1.0), "UK_NINO ORGANIZATION"),
         (by("patterns", "POSTAL_CODE", 0, 9, 0.6), by("names", "LOCATION", 4, 9, 0.99), "LOCATION"),
         (by("patterns", "DATE_TIME", 4, 8, 0.95), by("names", "ORGANIZATION", 0, 9, 0.99), "ORGANIZATION"),
         (by("secrets", "SECRET", 0, 9, 0.95), by("names", "PERSON", 0, 9, 0.99), "SECRET"),
@@ -56,7 +58,7 @@ def by(detector: str, entity: str, start: int, end: int, score: float) -> Findin
     ],
 )
 def test_a_name_gives_way_to_a_form_that_reaches_beyond_it(form: Finding, name: Finding, stands: str) -> None:
-    assert [one.type for one in resolve([name, form], 40)] == [stands]
+    assert [one.type for one in resolve([name, form], 40)] == stands.split()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,26 @@ def test_f5_a_part_of_a_number_does_not_leave_the_rest_in_clear(whole: str) -> N
     parts = [found(4, 12, 0.99, "PHONE_NUMBER"), found(10, 20, 0.99, "US_SSN"), found(20, 30, 0.98, "EMAIL_ADDRESS")]
     assert resolve([*parts, outer, found(31, 40, 0.6)], 50) == [outer, found(31, 40, 0.6)]
     beyond = found(20, 31, 0.99, "PHONE_NUMBER")
-    assert resolve([outer, beyond], 50) == [beyond]
+    assert resolve([outer, beyond], 50) == [found(4, 20, 0.95, whole), beyond]
+
+
+@pytest.mark.parametrize(
+    ("text", "weak", "kept"),
+    [
+        ("12 Elm Street Springfield", (0, 25), "12 Elm Street"),
+        ("(12) - Elm Springfield", (0, 22), "12) - Elm"),
+        (" ... Springfield", (0, 16), None),
+        ("\u2014 \u00e9 \u2014 Springfield", (0, 17), "\u00e9"),
+    ],
+)
+def test_f5_what_lies_beside_a_stronger_finding_does_not_stay_in_clear(
+    text: str, weak: tuple[int, int], kept: str | None
+) -> None:
+    start = text.index("Spring")
+    strong = found(start, len(text) + 3, 0.99, "LOCATION")
+    shown = resolve([found(*weak, 0.6, "STREET_ADDRESS"), strong], len(text) + 3, text + " 62")
+    assert shown[-1] == strong
+    assert [text[one.start : one.end] for one in shown[:-1]] == ([] if kept is None else [kept])
 
 
 def test_f5_an_account_near_the_word_phone_is_found_whole() -> None:
@@ -113,6 +134,17 @@ def test_what_stands_is_disjoint_ordered_and_the_same_for_any_order(findings: li
     shuffled = list(findings)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert resolve(shuffled, 50) == kept
+
+
+@given(FINDINGS)
+def test_f5_nothing_found_stays_in_clear_but_around_what_it_holds(findings: list[Finding]) -> None:
+    numbered = [one._replace(reason=str(at)) for at, one in enumerate(findings)]
+    kept = resolve(numbered, 50)
+    covered = {at for one in kept for at in range(one.start, one.end)}
+    for one in numbered:
+        others = [other for other in kept if other.reason != one.reason]
+        holds = any(one.start <= other.start and other.end <= one.end for other in others)
+        assert holds or covered.issuperset(range(one.start, one.end))
 
 
 @given(FINDINGS)

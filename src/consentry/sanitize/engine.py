@@ -35,7 +35,7 @@ class Engine:
                 found += detector.scan(text, context)
             except Exception as error:
                 raise _failed(detector) from error
-        return self._settle(found, len(text))
+        return self._settle(found, text)
 
     def scan_many(self, texts: Sequence[str], contexts: Sequence[Context] | None = None) -> list[list[Finding]]:
         """The findings of each text, as `scan` would report them one by one; made for many short cells."""
@@ -44,14 +44,14 @@ class Engine:
         for detector in self._detectors:
             for mine, more in zip(found, _scan_many(detector, texts, about), strict=True):
                 mine += more
-        return [self._settle(mine, len(text)) for mine, text in zip(found, texts, strict=True)]
+        return [self._settle(mine, text) for mine, text in zip(found, texts, strict=True)]
 
-    def _settle(self, found: list[Finding], length: int) -> list[Finding]:
+    def _settle(self, found: list[Finding], text: str) -> list[Finding]:
         if not found:
             return found
         least, only = self.min_score, self._only
         strong = [one for one in found if one.score >= least]
-        return resolve(strong if only is None else [one for one in strong if one.type in only], length)
+        return resolve(strong if only is None else [one for one in strong if one.type in only], len(text), text)
 
 
 def _scan_many(detector: Detector, texts: Sequence[str], contexts: Sequence[Context]) -> list[list[Finding]]:

@@ -51,11 +51,13 @@ def _strength(finding: Finding) -> tuple[float, int, float, int, str, str]:
     return (-finding.score, -length, entities.rank(finding.type), finding.start, finding.type, finding.detector)
 
 
-def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
+def resolve(findings: Iterable[Finding], text_len: int, text: str | None = None) -> list[Finding]:
     """The findings that stand, in reading order, none overlapping another.
 
     Deterministic: the higher score wins, then the longer span, then the type named first in `entities.PRIORITY`,
-    then the one that starts first. A finding that overlaps a stronger one is dropped whole. Before that, a name gives
+    then the one that starts first. Of a finding that reaches beyond stronger ones on one side, what lies outside them
+    stands as a finding of its own, without what is no letter or digit of `text` at its ends, for nothing that was found
+    may stay in clear; one that lies within a stronger one, or around it, is dropped whole. Before that, a name gives
     way to a secret in its place, and to a secret or a form of at least `FORMED` that overlaps it and reaches beyond
     it: `anna` in an e-mail address is no reason to miss the address. So does whatever lies within a secret or a form
     that is one number or code as a whole: a phone number seen in an account number is none. Empty spans and spans
@@ -71,27 +73,53 @@ def resolve(findings: Iterable[Finding], text_len: int) -> list[Finding]:
     reach = 0
     for one in found:
         if one.start >= reach:
-            kept += group if len(group) < 2 else _strongest(sorted(group, key=_PLACE))
+            kept += group if len(group) < 2 else _strongest(sorted(group, key=_PLACE), text)
             group = [one]
             reach = one.end
         else:
             group.append(one)
             reach = max(reach, one.end)
-    kept += group if len(group) < 2 else _strongest(sorted(group, key=_PLACE))
+    kept += group if len(group) < 2 else _strongest(sorted(group, key=_PLACE), text)
     return kept
 
 
-def _strongest(group: list[Finding]) -> list[Finding]:
+def _strongest(group: list[Finding], text: str | None) -> list[Finding]:
     """The findings that stand among some that hang together."""
     kept: list[Finding] = []
     starts: list[int] = []
-    for one in sorted(_without_parts(_without_torn(group)), key=_strength):
+    whole = _without_torn(group)
+    strong = sorted(_without_parts(whole), key=_strength)
+    if len(whole) < len(group):
+        standing = set(map(id, whole))
+        strong += sorted((one for one in group if id(one) not in standing), key=_strength)
+    for one in strong:
         at = bisect_left(starts, one.end)
+        rest: Finding | None = one
         if at and kept[at - 1].end > one.start:
-            continue
-        starts.insert(at, one.start)
-        kept.insert(at, one)
+            rest = _outside(one, kept, starts, at, text)
+        if rest is not None:
+            at = bisect_left(starts, rest.end)
+            starts.insert(at, rest.start)
+            kept.insert(at, rest)
     return kept
+
+
+def _outside(one: Finding, kept: list[Finding], starts: list[int], at: int, text: str | None) -> Finding | None:
+    """What of a finding lies beside those that stand, which begin at `starts`, the last over it before `at`."""
+    start, end = one.start, one.end
+    if kept[at - 1].end > end:
+        at, end = at - 1, kept[at - 1].start
+    inner = bisect_left(starts, start)
+    if inner and kept[inner - 1].end > start:
+        start = kept[inner - 1].end
+    if start >= end or inner < at:
+        return None
+    if text is not None:
+        while start < end and not text[start].isalnum():
+            start += 1
+        while start < end and not text[end - 1].isalnum():
+            end -= 1
+    return one._replace(start=start, end=end) if start < end else None
 
 
 def _without_torn(group: list[Finding]) -> list[Finding]:
