@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from consentry.errors import InvalidInput, NotFound
+from consentry.sanitize.profiles import expressions
 from consentry.sanitize.profiles.profile import (
     BinaryRule,
     Denied,
@@ -66,6 +67,7 @@ class _InternalId(_Edge):
     def _compiles(cls, pattern: str) -> str:
         try:
             compiled = re.compile(pattern)
+            expressions.check(pattern)
         except re.error as error:
             raise ValueError(f"is no regular expression: {error}") from error
         if compiled.match("") is not None:
