@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -125,3 +129,22 @@ def test_json_keys_are_no_secrets_for_being_keys(tmp_path: Path, capsys: pytest.
     (tmp_path / "a.json").write_text(json.dumps(document))
     assert run(["sanitize", str(tmp_path / "a.json"), str(tmp_path / "b.json"), "--no-names"]) == 0
     assert json.loads((tmp_path / "b.json").read_text()) == document
+
+
+def test_a_request_to_end_leaves_nothing_half_written(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lying: list[str] = []
+
+    @contextmanager
+    def ended_after_the_first_part(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[object], None]]]:
+        def advance(count: int) -> None:
+            lying.extend(path.name for path in people.parent.iterdir() if path.suffix == ".part")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        yield advance, lambda _: None
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("consentry.cli.sanitize._progress", ended_after_the_first_part)
+    assert run(["sanitize", str(people), str(people.parent / "out.csv"), "--no-names"]) == 130
+    assert len(lying) == 1
+    assert list(people.parent.iterdir()) == [people]
+    assert signal.getsignal(signal.SIGTERM) is before

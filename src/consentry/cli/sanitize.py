@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -94,13 +96,31 @@ def _run(
     keys = KeyRing.from_reference(profile.key)
     done: list[FileReport] = []
     refused: list[Refused] = []
-    with _progress(total) as (advance, on_done):
+    with _ending_on_term(), _progress(total) as (advance, on_done):
         job = Job(profile, workers, encoding, changes, keys, advance=advance)
         for source, target in pairs:
             some, others = run_tree(source, target, job, on_done)
             done += some
             refused += others
     return done, refused
+
+
+@contextmanager
+def _ending_on_term() -> Iterator[None]:
+    """A request to end is as an interrupt: what is half written goes. Handlers are the main thread's to set."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so that a second one does not end the clearing up
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
