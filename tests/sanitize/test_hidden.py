@@ -26,6 +26,9 @@ def sanitizer() -> Sanitizer:
         r"ada\x40lovelace-engines.com",
         r"ada\\x40lovelace-engines.com",
         "ada\u3164@lovelace-engines.com",
+        "ada@love\U000e0061lace-engines.com",
+        "\U000e0001".join(MAIL),
+        "a\U000e007fd\U000e0100a@lovelace-engines.com",
         "ada\x7f@lovelace-engines.com",
         "a\0d\0a\0@\0l\0o\0v\0e\0l\0a\0c\0e\0.\0c\0o\0m",
     ],
@@ -40,6 +43,11 @@ def test_f5_a_value_that_is_coloured_in_part_is_found_whole(sanitizer: Sanitizer
     found = sanitizer.scan(text)
     assert [one.type for one in found] == ["EMAIL_ADDRESS"]
     assert text[found[0].start : found[0].end] == "ada\x1b[m\x1b[K@lovelace-engines.com"
+
+
+def test_f5_tags_between_digits_and_letters_show_nothing(sanitizer: Sanitizer) -> None:
+    text = "paid with 4111 11\U000e007f11 11\U000e003111 1111 on \U0001f3f4\U000e0067\U000e0062\U000e007f"
+    assert sanitizer.sanitize(text).text == "paid with <CREDIT_CARD> on \U0001f3f4\U000e0067\U000e0062\U000e007f"
 
 
 @pytest.mark.parametrize("sign", ["\x01", "\x1f", "\x00", "\x1d"])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 """A character class (without brackets) of characters that show nothing."""
 
@@ -38,7 +38,10 @@ _COMPATIBLE = chain(
 )  # fmt: skip
 _LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@"
 _SIZE = 0x1E000
-"""Code points from here on stand for themselves."""
+"""Code points from here on stand for themselves, but for tags and variation selectors."""
+_TAGS = 0xE0
+"""Code points U+E0000 to U+E0FFF, shifted by twelve bits: tags and variation selectors, which show nothing."""
+_ZERO_WIDTH = 0x200B
 
 Codes = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.intp]
@@ -95,6 +98,10 @@ def fold(text: str) -> tuple[str, npt.NDArray[np.intp] | None]:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     tables = _tables()
     strange = np.flatnonzero(codes > 0x7F)
+    tags = strange[codes[strange] >> 12 == _TAGS]
+    if len(tags):
+        codes = codes.copy()
+        codes[tags] = _ZERO_WIDTH
     places = strange[tables.notable.take(codes[strange], mode="clip")]
     if not len(places):
         return text, None
@@ -119,7 +126,7 @@ def fold_alone(char: str) -> str:
     """What `fold` makes of one character by itself: nothing where it shows nothing."""
     point, tables = ord(char), _tables()
     if point >= _SIZE:
-        return char
+        return "" if point >> 12 == _TAGS else char
     new = int(tables.simple[point])
     return "" if tables.hidden[new] else chr(new)
 
