@@ -49,3 +49,15 @@ def test_f_work_grows_with_the_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "words_of", counted)
     judge_all([Column(f"state_{at}", "text", [], []) for at in range(1_000)])
     assert calls <= 3_000
+
+
+@pytest.mark.parametrize(
+    "words", [("email",), ("e", "mail"), ("customer", "email", "address"), ("nothing",), (), ("x", "ssn", "ssn")]
+)
+def test_the_rule_of_a_name_is_the_best_of_all(words: tuple[str, ...]) -> None:
+    from consentry.sanitize import column_names as names
+
+    for people in (False, True):
+        fitting = [rule for rule in names.RULES if names._fits(rule, words, people, frozenset())]
+        best = max(fitting, key=lambda rule: (sum(map(len, rule.words)), rule.weight), default=None)
+        assert names.match_name(words, people, frozenset()) is best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 from consentry.sanitize import entities as e
@@ -54,8 +55,19 @@ class NameRule:
 
 def match_name(words: tuple[str, ...], people: bool, others: frozenset[str]) -> NameRule | None:
     """The rule that fits a column's words best: the longest, then the heaviest. `others` are words of other columns."""
-    fitting = [rule for rule in RULES if _fits(rule, words, people, others)]
+    by_first = _by_first_word()
+    near = sorted(at for word in set(words) for at in by_first.get(word, ()))
+    fitting = [RULES[at] for at in near if _fits(RULES[at], words, people, others)]
     return max(fitting, key=lambda rule: (sum(map(len, rule.words)), rule.weight), default=None)
+
+
+@cache
+def _by_first_word() -> dict[str, list[int]]:
+    """Places in `RULES`, so that each name is held against the few that could fit it."""
+    places: dict[str, list[int]] = {}
+    for at, rule in enumerate(RULES):
+        places.setdefault(rule.words[0], []).append(at)
+    return places
 
 
 def _fits(rule: NameRule, words: tuple[str, ...], people: bool, others: frozenset[str]) -> bool:
