@@ -64,11 +64,16 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize(("before", "value"), WHOLE)
-@pytest.mark.parametrize("after", ["", "\nPORT=8080", " # set by hand\n"])
+AFTER = [
+    (before, value, after)
+    for before, value in WHOLE
+    for after in ("", "\nPORT=8080", " # set by hand\n")
+    if "=" in before or "#" not in after  # comments are of environment files
+]
+
+
+@pytest.mark.parametrize(("before", "value", "after"), AFTER)
 def test_a_value_is_found_to_its_last_character(scan, before, value, after):
-    if after.startswith(" #") and "=" not in before:
-        pytest.skip("comments are of environment files")
     found = scan(before + value + after)
     assert [(one.start, one.end) for one in found] == [(len(before), len(before) + len(value))]
 
