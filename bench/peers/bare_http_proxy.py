@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import AsyncIterator
 
@@ -47,6 +48,7 @@ async def session(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+logging.disable()  # each client that leaves early would be told of at length
 app = web.Application(client_max_size=1 << 30)
 app.router.add_route("*", "/{path:.*}", handle)
 app.cleanup_ctx.append(session)
