@@ -78,3 +78,21 @@ async def test_parts_that_end_like_heads_keep_their_order(wire: Wire) -> None:
         one.write(part)
     await asyncio.sleep(0)
     assert b"".join(wire.told) == HEAD + b"a\r\n\r\nb\r\n\r\nc"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"GET http://elsewhere/readyz HTTP/1.1\r\nhost: a\r\n\r\n",
+        b"POST /readyz HTTP/1.0\r\nhost: a\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /readyz\r\n\r\n",
+    ],
+    ids=["absolute", "1.0 and chunks", "0.9"],
+)
+async def test_h8_what_two_readers_could_read_differently_ends_the_connection(server, bad: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.services.settings.server.port)
+    writer.write(bad + b"GET /readyz HTTP/1.1\r\nhost: a\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1

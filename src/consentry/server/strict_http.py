@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from consentry.doors.http.wire import check_version
+
 if TYPE_CHECKING:
     from asyncio import Transport
 
@@ -15,14 +17,16 @@ SMALL = 1 << 16
 
 
 class StrictHttp(HttpToolsProtocol):
-    """Refuses a target that names a scheme and host: uvicorn would drop them, and nobody behind could see them.
+    """Refuses what two readers could read differently (threat H8).
 
-    That is threat H8: targets are in origin form only.
+    A target that names a scheme and host: uvicorn would drop them, and nobody behind could see them. Chunks in
+    HTTP/1.0, and what is of neither version.
     """
 
     def on_headers_complete(self) -> None:
         if not self.url.startswith(b"/"):
             raise ValueError("the target is not in origin form")  # answered with 400, like all that is no HTTP
+        check_version(self.parser.get_http_version(), self.headers)
         super().on_headers_complete()
         self.cycle.transport = cast("Transport", Joined(self.transport, self.loop))
 

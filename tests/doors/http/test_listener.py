@@ -89,9 +89,11 @@ async def test_requests_of_one_connection_are_answered_in_their_order(size):
         b"GET / HTTP/1.1\n" + HOST.replace(b"\r", b"") + b"\n",
         b"GET / HTTP/1.1\r\n" + HOST + b"a: b\r\n c\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + HOST + b"a: b\0c\r\n\r\n",
+        b"POST / HTTP/1.0\r\n" + HOST + b"connection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01",
     ],
-    ids=["two lengths", "length and chunks", "space", "bare newlines", "folded", "nul", "tls"],
+    ids=["two lengths", "length and chunks", "space", "bare newlines", "folded", "nul", "1.0 and chunks", "0.9", "tls"],
 )
 @pytest.mark.parametrize("before", [b"", b"GET /1 HTTP/1.1\r\n" + HOST + b"\r\n"], ids=["first", "after another"])
 async def test_h8_what_two_readers_could_read_differently_ends_the_connection(before, bad):

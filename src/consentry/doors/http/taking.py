@@ -13,6 +13,7 @@ import httptools
 
 from consentry.doors.http.answering import ListenerExchange
 from consentry.doors.http.exchange import CallerLeft, Exchange
+from consentry.doors.http.wire import check_version
 from consentry.errors import traced
 
 READ_SIZE = 1 << 16
@@ -109,12 +110,14 @@ class CallerConnection(asyncio.BufferedProtocol):
     def on_headers_complete(self) -> None:
         self._in_head, self._bodiless_bytes = False, 0
         parser = self._parser
+        version = parser.get_http_version()
+        check_version(version, self._headers)
         self._reading = exchange = ListenerExchange(
             self,
             parser.get_method().decode("ascii"),
             self._target.decode("latin-1"),
             tuple(self._headers),
-            modern=parser.get_http_version() == "1.1",
+            modern=version == "1.1",
             keeps=parser.should_keep_alive(),
         )
         if not parser.should_upgrade():

@@ -283,6 +283,14 @@ def check_headers(headers: Headers) -> None:
         _check_framing(dict(headers), seen)
 
 
+def check_version(version: str, raw_headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Refuse other versions than HTTP/1.1 and 1.0, and chunks in 1.0 (RFC 9112, section 6.1). Raises `Ambiguous`."""
+    if version == "1.1":
+        return
+    if version != "1.0" or any(name.lower() == b"transfer-encoding" for name, _ in raw_headers):
+        raise Ambiguous("the request is neither of HTTP/1.1 nor, without chunks, of HTTP/1.0")
+
+
 _FRAMING = frozenset({"content-length", "transfer-encoding", "upgrade", "expect"})
 
 
