@@ -21,6 +21,8 @@ LONGEST_HEAD = 1 << 17
 """Bytes that may come without any of a body among them: heads, trailers, extensions of chunks."""
 IDLE_S = 75.0
 """How long a connection may be open without a request on it."""
+LINGER_S = 5.0
+"""How long a caller who was answered early may go on sending before the connection ends under it."""
 Handle = Callable[[Exchange], Awaitable[None]]
 HandOver = Callable[[asyncio.Transport, bytes], None]
 """Takes over a connection whose caller asks for a WebSocket, and what came on it."""
@@ -165,7 +167,22 @@ class CallerConnection(asyncio.BufferedProtocol):
     def _end(self, exchange: ListenerExchange) -> None:
         if self._broken and exchange.may_go_on and not self.transport.is_closing():
             self.transport.write(_NOT_HTTP)
-        self.transport.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        """End the connection once the caller has: closed under one who still sends, it would take the answer along.
+
+        RFC 9112, section 9.6. What still comes is dropped.
+        """
+        self._broken = True
+        if self.transport.is_closing() or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self._waiting.clear()
+        self.resume()
+        self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_S, self.transport.abort)
 
     def pause(self) -> None:
         """Read no more for now: somebody has to take what came first."""
@@ -185,7 +202,7 @@ class CallerConnection(asyncio.BufferedProtocol):
             self._reading.feed_error()
         if self._serving is None:
             self.transport.write(_NOT_HTTP)
-            self.transport.close()
+            self._leave()
 
     def _upgrade(self, rest: bytes) -> None:
         """A request after which the connection is to speak something else: only a WebSocket may, and comes first."""
