@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -27,14 +28,15 @@ class Transport:
     def resume_reading(self) -> None:
         self.paused = False
 
-    def close(self) -> None:
+    def abort(self) -> None:
         self.closed = True
 
 
-def opened(*, bodiless: bool = False, timeout_s: float = 5.0) -> tuple[Connection, Transport]:
+async def opened(*, bodiless: bool = False, timeout_s: float = 5.0) -> tuple[Connection, Transport]:
     connection, transport = Connection(bytearray(READ_SIZE), timeout_s), Transport()
     connection.connection_made(transport)
     connection.begin(bodiless=bodiless)
+    await connection.write(b"")
     return connection, transport
 
 
@@ -66,13 +68,16 @@ async def everything(connection: Connection) -> bytes:
         (OK + b"Content-Length: 5\r\n\r\n", True, b"", True),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", True, b"", True),
         (b"HTTP/1.1 204 No Content\r\n\r\n", False, b"", True),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", False, b"", True),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", False, b"", False),
+        (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", False, b"", False),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", False, b"", True),
         (OK + b"Connection: close\r\nContent-Length: 5\r\n\r\nhello", False, b"hello", False),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", False, b"hello", False),
     ],
 )
 async def test_an_answer_ends_where_its_head_says(answer, bodiless, body, usable, size):
-    connection, _ = opened(bodiless=bodiless)
+    connection, _ = await opened(bodiless=bodiless)
     give(connection, answer, size)
     assert (await connection.head()).status == int(answer.split()[1])
     assert await whole(connection) == body
@@ -82,7 +87,7 @@ async def test_an_answer_ends_where_its_head_says(answer, bodiless, body, usable
 
 @pytest.mark.parametrize("framing", [b"", b"Transfer-Encoding: gzip\r\n"])
 async def test_without_a_length_it_ends_with_the_connection(framing):
-    connection, _ = opened()
+    connection, _ = await opened()
     give(connection, OK + framing + b"\r\nhello")
     assert await connection.piece() == b"hello"
     assert not connection.at_end
@@ -103,7 +108,7 @@ async def test_without_a_length_it_ends_with_the_connection(framing):
     ids=["another protocol", "two lengths", "length and chunks", "nul", "endless head"],
 )
 async def test_h8_what_has_two_meanings_or_none_is_no_answer(answer):
-    connection, _ = opened()
+    connection, _ = await opened()
     give(connection, answer)
     assert not connection.usable
     with pytest.raises(NotHttp):
@@ -111,11 +116,11 @@ async def test_h8_what_has_two_meanings_or_none_is_no_answer(answer):
 
 
 async def test_h8_what_nobody_asked_for_is_nobodys_answer():
-    connection, transport = opened()
+    connection, transport = await opened()
     give(connection, OK + b"Content-Length: 2\r\n\r\nhi" + OK + b"Content-Length: 4\r\n\r\nevil")
     assert await everything(connection) == b"hi"
     assert not connection.usable
-    connection, transport = opened()
+    connection, transport = await opened()
     give(connection, OK + b"Content-Length: 2\r\n\r\nhi")
     assert connection.usable
     give(connection, OK)
@@ -123,9 +128,43 @@ async def test_h8_what_nobody_asked_for_is_nobodys_answer():
     assert not connection.usable
 
 
+async def test_h8_what_comes_before_a_request_is_not_its_answer():
+    connection, transport = await opened()
+    give(connection, OK + b"Content-Length: 2\r\n\r\nhi")
+    await everything(connection)
+    connection.begin(bodiless=False)  # and its body is still on the way to us
+    give(connection, OK + b"Content-Length: 4\r\n\r\nevil")
+    assert transport.closed
+    with pytest.raises(NotHttp):
+        await connection.head()
+
+
+async def test_h8_a_name_ends_before_the_spaces_behind_it():
+    connection, _ = await opened()
+    give(connection, OK + b"Content-Length : 0\r\n\r\n")
+    assert await connection.head() == (200, [(b"Content-Length", b"0")])
+    assert connection.usable
+
+
+async def test_closing_does_not_wait_for_who_does_not_read():
+    ours, theirs = socket.socketpair()
+    with theirs:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(bytearray(READ_SIZE), 5.0), sock=ours
+        )
+        connection.begin(bodiless=False)
+        writing = asyncio.create_task(connection.write(b"x" * (10 << 20)))
+        await asyncio.sleep(0)
+        assert not writing.done()
+        connection.close()
+        await asyncio.wait_for(writing, 5.0)
+        with pytest.raises(Ended):
+            await connection.head()
+
+
 @pytest.mark.parametrize("came", [b"", OK, OK + b"Content-Length: 5\r\n\r\nhel"])
 async def test_half_an_answer_is_none(came):
-    connection, _ = opened()
+    connection, _ = await opened()
     give(connection, came)
     connection.connection_lost(None)
     with pytest.raises(Ended):
@@ -135,7 +174,7 @@ async def test_half_an_answer_is_none(came):
 
 
 async def test_interim_heads_come_before_the_final_one():
-    connection, _ = opened()
+    connection, _ = await opened()
     give(connection, b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + OK + b"A:  b \r\nContent-Length: 0\r\n\r\n")
     assert (await connection.head()).status == 103
     assert await connection.head() == (200, [(b"A", b"b"), (b"Content-Length", b"0")])
@@ -143,7 +182,7 @@ async def test_interim_heads_come_before_the_final_one():
 
 
 async def test_reading_stops_until_somebody_takes_what_came():
-    connection, transport = opened()
+    connection, transport = await opened()
     give(connection, OK + b"Content-Length: 1000000\r\n\r\n")
     give(connection, b"x" * READ_SIZE)
     assert transport.paused
@@ -152,7 +191,7 @@ async def test_reading_stops_until_somebody_takes_what_came():
 
 
 async def test_writing_waits_until_there_is_room():
-    connection, transport = opened()
+    connection, transport = await opened()
     connection.pause_writing()
     writing = asyncio.create_task(connection.write(b"much"))
     await asyncio.sleep(0)
@@ -163,6 +202,6 @@ async def test_writing_waits_until_there_is_room():
 
 
 async def test_silence_ends_the_waiting():
-    connection, _ = opened(timeout_s=0.01)
+    connection, _ = await opened(timeout_s=0.01)
     with pytest.raises(TimeoutError):
         await connection.head()

@@ -73,7 +73,7 @@ class Answer:
         if self._sending is not None and not self._sending.done():
             self._sending.cancel()
             self._connection.close()
-        elif self._connection.at_end:
+        elif self._connection.at_end and _went_out(self._sending):
             self._keep(self._connection)
         else:
             self._connection.close()
@@ -138,7 +138,7 @@ class Client:
         """The connection that was used last, as long as nothing came on it since and it is not closed."""
         while self._idle:
             connection, since = self._idle.pop()
-            if connection.usable and self._loop.time() - since <= KEPT_S:
+            if connection.usable and self._loop.time() - since <= KEPT_S and connection.quiet:
                 return connection
             connection.close()
         return None
@@ -183,12 +183,12 @@ class Client:
             else:
                 sending = asyncio.create_task(_write(connection, head, body, chunked))
             found = await _first(connection, sending)
-        except Ended:
-            raise _Unanswered(UpstreamBroke("the upstream closed before it answered")) from None
-        except BaseException:
+        except BaseException as error:
             if sending is not None:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
+            if isinstance(error, Ended):
+                raise _Unanswered(UpstreamBroke("the upstream closed before it answered")) from None
             raise
         if sending is not None:
             sending.add_done_callback(_ended)
@@ -211,6 +211,11 @@ class Client:
 async def _not_elsewhere(*_: object) -> None:
     """Stops the session, which upgrades to WebSocket, at a redirect: credentials would go along to another server."""
     raise aiohttp.ClientError
+
+
+def _went_out(sending: asyncio.Task[None] | None) -> bool:
+    """Whether all of a request was written: the rest of one whose body broke off would be taken from the next."""
+    return sending is None or not (sending.cancelled() or sending.exception())
 
 
 def _ended(sending: asyncio.Task[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections import deque
 from typing import NamedTuple, cast
 
@@ -56,8 +57,20 @@ class Connection(asyncio.BufferedProtocol):
         """Whether another request may be sent: the last answer is whole, and nothing that nobody asked for came."""
         return self._whole and self._keeps and self._failure is None and self._transport is not None
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the kernel holds nothing either: bytes or an end that came but that the loop has not read yet."""
+        if self._transport is None:
+            return False
+        looking = select.poll()
+        looking.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not looking.poll(0)
+
     def begin(self, *, bodiless: bool) -> None:
-        """Expect an answer, to what is written next. `bodiless`: it has no body, whatever its head says."""
+        """Expect an answer, to what is written next; what comes before that is nobody's.
+
+        `bodiless`: it has no body, whatever its head says.
+        """
         if self._transport is not None:
             self._begin(bodiless=bodiless)
 
@@ -65,6 +78,7 @@ class Connection(asyncio.BufferedProtocol):
         """A part of the request; returns once there is room for more. Raises `Ended`."""
         if self._transport is None:
             raise Ended
+        self._asked = True
         self._transport.write(data)
         if self._may_write is not None:
             await self._may_write
@@ -95,8 +109,9 @@ class Connection(asyncio.BufferedProtocol):
         return self._whole and not self._pieces
 
     def close(self) -> None:
+        """At once: the other side could leave what was written to it unread for ever."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     # What the loop does with it.
 
@@ -108,7 +123,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._silent_since = self._loop.time()
-        if self._whole:  # unasked: it must not become the answer to somebody's request
+        if self._whole or not self._asked:  # it must not become the answer to somebody's request
             self._fail(NotHttp())
             self.close()
             return
@@ -152,7 +167,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:  # trailers are not passed on
-            self._headers.append((name, value.strip(b" \t")))
+            self._headers.append((name.rstrip(b" \t"), value.strip(b" \t")))
             if b"\n" in value or b"\r" in value or b"\0" in value:
                 self._fail(NotHttp())
 
@@ -164,7 +179,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._interim:
             return
         self._bodiless_bytes = 0
-        self._keeps = self._parser.should_keep_alive()
+        self._keeps = self._parser.should_keep_alive() and not (status == 204 and _says_more(self._headers))
         self._whole = self._bodiless or status in (204, 304)
         self._until_closed = not self._whole and not _says_its_end(self._headers)
 
@@ -194,7 +209,7 @@ class Connection(asyncio.BufferedProtocol):
         self._heads: deque[AnswerHead] = deque()
         self._pieces: deque[bytes] = deque()
         self._held = self._bodiless_bytes = 0
-        self._paused = self._whole = self._interim = self._in_head = self._until_closed = False
+        self._paused = self._whole = self._asked = self._interim = self._in_head = self._until_closed = False
         self._keeps = True
         self._failure: Exception | None = None
         self._waiting: asyncio.Future[None] | None = None
@@ -238,6 +253,11 @@ def _says_its_end(headers: list[tuple[bytes, bytes]]) -> bool:
     """Whether a body has a length or is chunked; else it lasts until the connection is closed (RFC 9112, 6.3)."""
     framing = {name.lower(): value.lower() for name, value in headers if name.lower() in _FRAMING}
     return b"content-length" in framing or framing.get(b"transfer-encoding", b"").endswith(b"chunked")
+
+
+def _says_more(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a body is announced: one that comes although the status has none must not come to the next request."""
+    return any(name.lower() in _FRAMING and value != b"0" for name, value in headers)
 
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
