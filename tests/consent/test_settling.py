@@ -9,13 +9,18 @@ import pytest
 
 from consentry.actions import Action, Actor, Kind
 from consentry.consent import journaling
-from consentry.consent.model import OutcomeStatus, Submission
+from consentry.consent.lasting import ADMINS
+from consentry.consent.model import OutcomeStatus, Submission, Voter
 from consentry.consent.settling import Settlement
+from consentry.identity.model import ADMINISTRATORS
 from consentry.ledger.entry import decode_entry
+from consentry.ledger.keys import parse_keys
 from consentry.ledger.receipt import Receipt
-from consentry.policy.model import Facts
+from consentry.ledger.verify import verify_receipt
+from consentry.policy.model import Assurance, Facts
 from consentry.server.build import open_services
 from consentry.server.settings import Settings
+from consentry.store import StoreUnavailable
 
 POLICY = '@id("a") @reason("x") {level} permit (principal, action == Action::"http.request", resource);'
 
@@ -41,7 +46,7 @@ async def gate_with_claims(tmp_path, level):
     (folder / "a.cedar").write_text(POLICY.format(level=level))
     settings = Settings.model_validate({"data_dir": tmp_path / "data", "policy": {"dir": folder}})
     async with open_services(settings) as services:
-        owner = await services.directory.invite(None, "mara@example.org")
+        owner = await services.directory.invite(None, "mara@example.org", groups=(ADMINISTRATORS,))
         token = (await services.directory.create_agent(None, "bot", owner.person)).token
         actor = (await services.directory.authenticate(token)).actor
         claims = []
@@ -137,6 +142,53 @@ async def test_an_outcome_that_comes_while_its_action_is_written_is_not_lost(jou
     monkeypatch.setattr(journaling, "write", and_then_told)
     await gate.action(claims[0][0])
     assert (await gate.decision(claims[0][0])).claim.summary == "late"
+
+
+async def test_g2_an_outcome_that_comes_late_is_told_until_the_store_takes_it(journaled, monkeypatch):
+    gate, actor, claims = journaled
+    written, settled = journaling.write, journaling.settle_all
+    failures = [StoreUnavailable("it is away")]
+
+    def and_then_told(tx, batch, told):
+        found = written(tx, batch, told)
+        gate.settle_along(Settlement(claims[0][1], actor, OutcomeStatus.SUCCEEDED, "late"))
+        return found
+
+    def away_at_first(tx, late):
+        if failures:
+            raise failures.pop()
+        return settled(tx, late)
+
+    monkeypatch.setattr(journaling, "write", and_then_told)
+    monkeypatch.setattr(journaling, "settle_all", away_at_first)
+    with pytest.raises(StoreUnavailable):
+        await gate.action(claims[0][0])
+    assert (await gate.decision(claims[0][0])).state.value == "claimed"
+    await gate._journal.drain()
+    assert (await gate.decision(claims[0][0])).claim.summary == "late"
+    entries = [decode_entry(one.entry).type for one in Receipt.decode(await gate.receipt(claims[0][0])).entries]
+    assert entries == ["action.journaled", "grant.claimed", "grant.settled"]
+
+
+async def test_f_erasing_takes_a_summary_that_went_along(journaled):
+    gate, actor, claims = journaled
+    action, claim = claims[0]
+    assert gate.settle_along(Settlement(claim, actor, OutcomeStatus.SUCCEEDED, "answered 200"))
+    await gate.action(action)
+    keys = parse_keys((await gate.ledger_keys()).decode())
+    first = await gate.receipt(action)
+    before = Receipt.decode(first)
+    assert {one.field: one.value for one in before.disclosures}["summary"] == b"answered 200"
+    (person,) = (await gate.roster()).members(ADMINS)
+    mara = Voter(person, Assurance.SESSION, "api", "ses_x")
+    assert await gate.erase(action, mara, "asked to") == 2
+    assert (await gate.decision(action)).claim.summary is None
+    second = await gate.receipt(action)
+    after = Receipt.decode(second)
+    assert verify_receipt(first, keys).outcome.value == "valid"
+    assert verify_receipt(second, keys).outcome.value == "valid"
+    assert not {"summary", "resource"} & {one.field for one in after.disclosures}
+    assert {one.entry for one in before.entries} <= {one.entry for one in after.entries}
 
 
 async def test_receipts_disclose_the_summary_of_an_outcome(begun):

@@ -53,6 +53,24 @@ def test_records_are_drained_in_order_and_their_files_deleted(tmp_path: Path) ->
         journal.append(b"late")
 
 
+def test_g2_a_file_that_cannot_be_deleted_is_offered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the error is one that whoever drains in the background expects: it must not end the draining."""
+    journal, ledger = Journal(tmp_path, "ins_a"), Ledger()
+    journal.append(b"one")
+
+    def denied(path: Path) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", denied)
+        with pytest.raises(JournalUnavailable):
+            journal.drain(ledger)
+    journal.drain(ledger)
+    assert ledger.drained == {"ins_a": 1}
+    journal.close(ledger)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_handler_that_fails_is_offered_the_records_again(tmp_path: Path) -> None:
     journal, ledger = Journal(tmp_path, "i1"), Ledger()
     journal.append(b"a")

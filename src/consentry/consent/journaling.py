@@ -27,7 +27,7 @@ from consentry.consent.settling import Settlement, settle_all
 from consentry.consent.states import ClaimState
 from consentry.consent.submitting import Prepared, encoded, judged_fields, prepare, submit
 from consentry.consent.words import check_text
-from consentry.errors import ConsentryError, coded
+from consentry.errors import ConsentryError
 from consentry.ledger.errors import JournalUnavailable
 from consentry.ledger.journal import MAX_RECORD_BYTES, Batch, Handler, Journal, recover
 from consentry.store import Store, Tx, UnfitText
@@ -65,6 +65,7 @@ class Journaling:
         self._recovering: asyncio.Future[list[str]] | None = None
         self._held: dict[str, _Held] = {}
         self._claims: dict[str, str] = {}
+        self._late: list[Settlement] = []
         self._draining = asyncio.Lock()
         self._more = asyncio.Event()
         self._fresh_until = 0.0
@@ -160,17 +161,19 @@ class Journaling:
     async def _write(self, batch: Batch) -> None:
         settled = await self._store.write(lambda tx: write(tx, batch, self._told))
         written = list(takewhile(lambda held: held.counter <= batch.last, self._held.values()))  # they are in order
-        late: list[Settlement] = []
         for held in written:
             assert held.decision.claim is not None
             del self._held[held.decision.action_id], self._claims[held.decision.claim.id]
             if held.outcome is not None and held.outcome.claim_id not in settled:
-                late.append(held.outcome)
-        if late:  # told while the transaction was being committed
-            try:
-                await self._store.write(lambda tx: settle_all(tx, late))
-            except ConsentryError as error:
-                log.error("outcome_not_recorded", extra=coded(error.code))
+                self._late.append(held.outcome)
+        await self._settle_late()
+
+    async def _settle_late(self) -> None:
+        """Outcomes that were told while the transaction was being committed; they stay until the store took them."""
+        if late := tuple(self._late):
+            self._more.set()  # where this fails, the batch is offered again, and they are told again with it
+            await self._store.write(lambda tx: settle_all(tx, late))
+            del self._late[: len(late)]
 
     def _told(self, action_id: str) -> Settlement | None:
         held = self._held.get(action_id)

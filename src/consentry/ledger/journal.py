@@ -118,10 +118,15 @@ class Journal:
             count = 0
             while self._full:
                 path, lock = self._full[0]
-                batch = _read_segment(path, None)
-                if batch.records or batch.gaps:
-                    handler(batch)
-                _put_away(path, batch)
+                try:
+                    batch = _read_segment(path, None)
+                    if batch.records or batch.gaps:
+                        handler(batch)
+                    _put_away(path, batch)
+                except OSError as error:
+                    raise JournalUnavailable(
+                        "journal: a file cannot be read or deleted; check the directory's rights and disk"
+                    ) from error
                 os.close(lock)
                 del self._full[0]
                 count += len(batch.records)
