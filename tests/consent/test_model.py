@@ -609,7 +609,7 @@ QUIET = settings(
 
 
 def test_the_gate_does_what_the_model_says(sqlite_machine):
-    run_state_machine_as_test(sqlite_machine, settings=settings(QUIET, max_examples=25, stateful_step_count=30))
+    run_state_machine_as_test(sqlite_machine, settings=settings(QUIET, max_examples=16, stateful_step_count=30))
 
 
 def test_the_gate_on_postgresql_does_what_the_model_says(postgres_machine):
