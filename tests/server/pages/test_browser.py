@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from urllib.parse import urlsplit
+
 import pytest
 
 from consentry.consent.states import RequestState
@@ -133,18 +137,49 @@ async def test_d8_a_click_at_once_decides_nothing(site, window) -> None:
 
 # ---- live ----
 
-_SHIFT = """() => {
+_SHIFT = """(sinceLoading) => {
   window.shift = 0;
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) window.shift += entry.value;
-  }).observe({ type: "layout-shift", buffered: true });
+  }).observe({ type: "layout-shift", buffered: sinceLoading });
 }"""
+
+
+async def test_a_page_that_arrives_in_pieces_is_drawn_once(site, window) -> None:
+    """The inner half of a page comes late: what was drawn of the first would be moved by it."""
+    held = asyncio.Event()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        away_reader, away = await asyncio.open_connection("127.0.0.1", urlsplit(site.origin).port)
+        away.write(re.sub(rb"(?i)\r\nconnection:[^\r]*", b"", request)[:-2] + b"connection: close\r\n\r\n")
+        answer = await away_reader.read(-1)
+        middle = answer.find(b'id="decide"') if b'id="decide"' in answer else len(answer)
+        writer.write(answer[:middle])
+        await writer.drain()
+        if middle < len(answer):
+            await held.wait()
+        writer.write(answer[middle:])
+        writer.close()
+        away.close()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        page = await (await window("ben")).context.new_page()
+        await page.goto(f"http://127.0.0.1:{port}/requests/{site.ids['export']}", wait_until="commit")
+        await page.evaluate(_SHIFT, True)
+        await page.wait_for_timeout(600)  # long enough to draw, if it does
+        drawn = await page.evaluate("performance.getEntriesByType('paint').length")
+        held.set()
+        await _armed(page)
+        assert await page.evaluate("window.shift") == 0
+        assert drawn == 0
 
 
 async def test_what_is_new_is_announced_and_moves_nothing(site, window, until) -> None:
     page = await (await window("ben")).open("/")
     await _live(page)
-    await page.evaluate(_SHIFT)
+    await page.evaluate(_SHIFT, False)
     tops = "[...document.querySelectorAll('.item')].map(item => item.getBoundingClientRect().top)"
     before = await page.evaluate(tops)
     asked = await site.ask(arguments={"month": "12"})
@@ -162,7 +197,7 @@ async def test_what_is_new_is_announced_and_moves_nothing(site, window, until) -
 async def test_what_others_decided_is_marked_in_its_place(site, window) -> None:
     page = await (await window("ben")).open("/")
     await _live(page)
-    await page.evaluate(_SHIFT)
+    await page.evaluate(_SHIFT, False)
     await site.decide(site.ids["export"], "chidi", "deny")
     await page.wait_for_selector(f'.item[data-id="{site.ids["export"]}"][data-gone]')
     shown = "getComputedStyle(document.querySelector('[data-gone] .item-left'), '::after').content"
@@ -174,7 +209,7 @@ async def test_an_open_request_says_that_it_changed_and_a_late_vote_is_told(site
     page = await (await window("ben")).open(f"/requests/{site.ids['export']}")
     await page.wait_for_selector('#live-request[data-state="on"]')
     await _armed(page)
-    await page.evaluate(_SHIFT)
+    await page.evaluate(_SHIFT, False)
     await site.decide(site.ids["export"], "chidi", "deny", "no contract")
     await page.wait_for_selector("#live-request >> text=was denied")
     assert await page.evaluate("window.shift") == 0
