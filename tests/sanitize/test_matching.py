@@ -142,7 +142,10 @@ def test_patterns_compiled_once_are_read_back(tmp_path: Path) -> None:
     second = matching.VectorMatcher(rows, tmp_path)
     assert len(stored) == 3
     assert stored == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    spans = [[(row.id, match.span()) for row, hits in one.matches(text) for match in hits] for one in (first, second)]
+    spans = [
+        [(row.id, match.span()) for row, hits in one.matches(text, text.encode()) for match in hits]
+        for one in (first, second)
+    ]
     assert spans[0] == spans[1]
     assert {("email", (0, 15)), ("us.ssn", (16, 27))} <= set(spans[0])
 

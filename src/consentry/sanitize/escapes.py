@@ -49,6 +49,13 @@ def codes_of(text: str) -> Codes:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
+def bytes_of(codes: Codes) -> bytes:
+    """One byte for each code point: itself, or `?` beyond ASCII."""
+    narrow = codes.astype(np.uint8)
+    narrow[codes > 0x7F] = ord("?")
+    return narrow.tobytes()
+
+
 def text_of(codes: npt.NDArray[np.uint32]) -> str:
     """The text of code points."""
     return codes.tobytes().decode("utf-32-le", "surrogatepass")
@@ -154,9 +161,11 @@ def _folded(at: Places, says: Points) -> Points:
         return says
     new = np.flatnonzero(np.diff(at) != 6) + 1
     joined = np.insert(says, new, _SEPARATOR).astype(np.uint32)
-    folded, kept = fold(text_of(joined))
+    folded, _, taken = fold(text_of(joined))
+    shown = np.ones(len(joined), bool)
+    shown[taken] = False
     out = np.full(len(joined), HIDDEN, np.int64)
-    out[slice(None) if kept is None else kept] = codes_of(folded)
+    out[shown] = codes_of(folded)
     return np.delete(out, new + np.arange(len(new)))
 
 

@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,11 @@ _SIZE = 0x1E000
 _TAGS = 0xE0
 """Code points U+E0000 to U+E0FFF, shifted by twelve bits: tags and variation selectors, which show nothing."""
 _ZERO_WIDTH = 0x200B
+_ASCII, _BEYOND = 0x7F, ord("?")
+_TAKEN, _TAKEN_BYTE = 0x80, b"\x80"
+"""Stands for a character that is to be taken out; nothing else has that byte."""
+_KINDS = 8
+"""So few kinds of characters are quicker replaced one kind after the other."""
 
 Codes = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.intp]
@@ -49,11 +55,13 @@ Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """By code point below `_SIZE`: what stands for it, what does where it touches a Latin letter, whether it is a
-    look-alike or shows nothing, whether it shows nothing, whether it is worth a look at all, and Latin letters."""
+    """By code point below `_SIZE`: what stands for it, what does where it touches a Latin letter, whether those two
+    differ, whether it is a look-alike or shows nothing, whether it shows nothing, whether it is worth a look at all,
+    and Latin letters."""
 
     simple: Codes
     touching: Codes
+    twin: npt.NDArray[np.bool_]
     alike: npt.NDArray[np.bool_]
     hidden: npt.NDArray[np.bool_]
     notable: npt.NDArray[np.bool_]
@@ -79,7 +87,8 @@ def _tables() -> _Tables:
     alike[[ord(char) for char in _LOOKALIKES]] = True
     latin = np.zeros(_SIZE, bool)
     latin[[ord(char) for char in _LATIN]] = True
-    return _Tables(simple, touching, alike, hidden, alike | (simple != np.arange(_SIZE)), latin)
+    notable = alike | (simple != np.arange(_SIZE))
+    return _Tables(simple, touching, touching != simple, alike, hidden, notable, latin)
 
 
 @cache
@@ -88,38 +97,71 @@ def invisible() -> re.Pattern[str]:
     return re.compile(f"[{INVISIBLE}]+")
 
 
-def fold(text: str) -> tuple[str, npt.NDArray[np.intp] | None]:
+class Folded(NamedTuple):
+    """A text with stand-ins replaced, and with one byte for each character: itself, or `?` beyond ASCII.
+
+    `taken` is where, in the text as it was, characters stood that were taken out.
+    """
+
+    text: str
+    data: bytes
+    taken: Places
+
+
+def fold(text: str) -> Folded:
     """The text with stand-ins replaced and invisible characters taken out.
 
-    Where none was taken out the offsets stay; else the second value holds, for each character, its place in `text`.
     A run of look-alike letters is replaced only where it touches a Latin letter, a digit or an `@`: words of another
     script stay as they are.
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     tables = _tables()
-    strange = np.flatnonzero(codes > 0x7F)
-    tags = strange[codes[strange] >> 12 == _TAGS]
-    if len(tags):
+    strange = np.flatnonzero(codes > _ASCII)
+    data = codes.astype(np.uint8)
+    data[strange] = _BEYOND
+    points = codes[strange]
+    tags = points >> 12 == _TAGS
+    if tags.any():
+        points[tags] = _ZERO_WIDTH
         codes = codes.copy()
-        codes[tags] = _ZERO_WIDTH
-    places = strange[tables.notable.take(codes[strange], mode="clip")]
+        codes[strange] = points
+    some = tables.notable.take(points, mode="clip")
+    places = strange[some]
     if not len(places):
-        return text, None
-    notable = codes[places]
+        return Folded(text, data.tobytes(), places)
+    notable = points[some]
     new = tables.simple[notable]
-    alike = np.flatnonzero(tables.alike[notable])
-    if len(alike):
-        _untwin(codes, strange, places, alike, new, tables)
-    hidden = tables.hidden[new]
-    out = codes.copy()
-    out[places] = new
-    kept = None
-    if hidden.any():
-        shown = np.ones(len(out), bool)
-        shown[places[hidden]] = False
-        kept = np.flatnonzero(shown)
-        out = out[kept]
-    return (text if np.array_equal(notable, new) and kept is None else _text_of(out)), kept
+    twins = tables.twin[notable].any() and _touching(codes, places[tables.alike[notable]], tables)
+    if twins:
+        _untwin(codes, strange, places, np.flatnonzero(tables.alike[notable]), new, tables)
+    gone = tables.hidden[new]
+    data[places] = np.where(gone, _TAKEN, np.where(new > _ASCII, _BEYOND, new))
+    shown = data.tobytes().replace(_TAKEN_BYTE, b"") if gone.any() else data.tobytes()
+    said = None if twins or tags.any() else _replaced(text, notable, new, gone)
+    if said is None:
+        out = codes.copy()
+        out[places] = new
+        said = _text_of(np.delete(out, places[gone]) if gone.any() else out)
+    return Folded(said, shown, places[gone])
+
+
+def _replaced(text: str, notable: Codes, new: Codes, gone: npt.NDArray[np.bool_]) -> str | None:
+    """The text with each of the notable characters replaced wherever it stands; None where there are many kinds."""
+    changed = np.flatnonzero(gone | (notable != new))
+    others = np.where(gone, 0, new)[changed]
+    said = dict(zip(notable[changed].tolist(), others.tolist(), strict=True))
+    if len(said) > _KINDS:
+        return None
+    for point, other in said.items():
+        text = text.replace(chr(point), chr(other) if other else "")
+    return text
+
+
+def _touching(codes: Codes, alike: Places, tables: _Tables) -> bool:
+    """Whether any of the look-alikes at these places touches a Latin letter, as a run of them must."""
+    before, after = codes[alike - 1], codes[np.minimum(alike + 1, len(codes) - 1)]
+    touches = tables.latin.take(before, mode="clip") | (before == ord(".")) | tables.latin.take(after, mode="clip")
+    return bool(touches.any())
 
 
 def fold_alone(char: str) -> str:

@@ -26,7 +26,10 @@ _DEEPEST = 3
 """So many levels of escapes within what escapes say are read."""
 _SEPARATOR = ord(SEPARATOR)
 _SIGN = re.compile(r"\x1b\[[0-9;:?]{0,20}[A-Za-z]|[\x00-\x08\x0e-\x1d\x1f\x7f]")
-_CONTROLS = bytes([*range(9), *range(14, 30), 31, 127])
+_SPACE = ord(" ")
+_CONTROL = np.array([point not in (*range(9, 14), 30) for point in range(_SPACE)])
+"""By code below the blank: whether it is taken as a sign. Those that stand between words and texts are not."""
+_DELETE = b"\x7f"
 _UNPRINTABLE = bytes(range(9)) + bytes(range(14, 32)) + b"\x7f"
 
 Places = npt.NDArray[np.intp]
@@ -34,17 +37,39 @@ Places = npt.NDArray[np.intp]
 _made = tuple.__new__
 
 
+class Gaps:
+    """As an array of the places where characters stood before some were taken out, or ended, without its size."""
+
+    def __init__(self, before: Places, length: int, width: int) -> None:
+        self._before, self._length, self._width = before, length, width
+
+    @classmethod
+    def around(cls, taken: Places, length: int) -> tuple[Gaps, Gaps]:
+        """Where the characters that are left begin and end in the text with those that were taken out."""
+        before = taken - np.arange(len(taken))
+        return cls(before, length, 0), cls(before, length, 1)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, at: int | list[int] | Places) -> Places:
+        place = np.asarray(at)
+        return place + np.searchsorted(self._before, place, side="right") + self._width
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One way to read a text.
 
     What the character at `i` stands for begins at `firsts[i]` of the original and ends at `pasts[i]`; without them the
-    offsets are the same. `words`, where known, are all the words in it.
+    offsets are the same. `data` has one byte for each character: itself, or `?` beyond ASCII. `words`, where known, are
+    all the words in it.
     """
 
     text: str
-    firsts: Places | None = field(default=None, compare=False)
-    pasts: Places | None = field(default=None, compare=False)
+    data: bytes
+    firsts: Places | Gaps | None = field(default=None, compare=False)
+    pasts: Places | Gaps | None = field(default=None, compare=False)
     words: frozenset[str] | None = None
 
     @property
@@ -66,33 +91,35 @@ class View:
         ends = self.pasts[[one.end - 1 for one in findings]].tolist()
         return [_made(Finding, (one[0], *at, *one[3:])) for one, *at in zip(findings, starts, ends, strict=True)]
 
-    def under(self, text: str, firsts: Places, pasts: Places) -> View:
+    def under(self, text: str, data: bytes, firsts: Places, pasts: Places) -> View:
         """A view of this view as one of the original."""
         if self.firsts is None or self.pasts is None:
-            return View(text, firsts, pasts)
-        return View(text, self.firsts[np.minimum(firsts, len(self.firsts) - 1)], self.pasts[pasts - 1])
+            return View(text, data, firsts, pasts)
+        return View(text, data, self.firsts[np.minimum(firsts, len(self.firsts) - 1)], self.pasts[pasts - 1])
 
 
 def plain(text: str) -> View:
     """The text with stand-in characters replaced and invisible ones taken out."""
     if text.isascii():
-        return View(text)
-    folded, kept = fold(text)
-    return View(folded) if kept is None else View(folded, kept, kept + 1)
+        return View(text, text.encode("ascii"))
+    folded, data, taken = fold(text)
+    return View(folded, data, *Gaps.around(taken, len(folded))) if len(taken) else View(folded, data)
 
 
 def _without_signs(base: View) -> View | None:
     """Without what a terminal takes as a sign to itself, colours (ECMA-48, CSI) and other control characters; None
     where there are none. A view of its own beside the plain one: elsewhere such characters stand between values.
     """
-    data = base.text.encode("ascii", "replace")
-    if len(data.translate(None, _CONTROLS)) == len(data):
+    codes = np.frombuffer(base.data, np.uint8)
+    low = codes[codes < _SPACE]
+    if _DELETE not in base.data and not _CONTROL[low].any():
         return None
-    shown = np.ones(len(data), bool)
+    shown = np.ones(len(codes), bool)
     for found in _SIGN.finditer(base.text):
         shown[found.start() : found.end()] = False
     kept = np.flatnonzero(shown)
-    return base.under(escapes.text_of(escapes.codes_of(base.text)[kept].astype(np.uint32)), kept, kept + 1)
+    text = escapes.text_of(escapes.codes_of(base.text)[kept].astype(np.uint32))
+    return base.under(text, codes[kept].tobytes(), kept, kept + 1)
 
 
 def unescaped(base: View, marks: str = escapes.MARKS) -> View | None:
@@ -126,7 +153,8 @@ def unescaped(base: View, marks: str = escapes.MARKS) -> View | None:
     steps[at + 1 - hidden] += 1
     steps[at + width] -= 1
     kept = np.flatnonzero(np.cumsum(steps[:-1], dtype=np.int8) == 0)
-    return base.under(escapes.text_of(out[kept]), origins[kept], pasts[kept])
+    shown = out[kept]
+    return base.under(escapes.text_of(shown), escapes.bytes_of(shown), origins[kept], pasts[kept])
 
 
 def _stretches(codes: escapes.Codes, found: escapes.Escapes) -> tuple[npt.NDArray[np.bool_], Places, Places]:
@@ -160,7 +188,10 @@ def decoded(base: View, runs: Iterable[tuple[int, int]]) -> View | None:
             parts += [content, SEPARATOR]
             firsts.append(units)
             pasts.append(np.minimum(units + 4, end))
-    return base.under("".join(parts), np.concatenate(firsts), np.concatenate(pasts)) if parts else None
+    if not parts:
+        return None
+    content = "".join(parts)
+    return base.under(content, content.encode("ascii", "replace"), np.concatenate(firsts), np.concatenate(pasts))
 
 
 def _text_in(run: str) -> str | None:

@@ -108,7 +108,7 @@ class PatternDetector:
     def _look(self, view: View, keys: _Keys, found: list[Finding], wrapped: list[tuple[int, int]]) -> None:
         text = view.text
         mine: list[Finding] = []
-        matches = self._matcher.matches(text)
+        matches = self._matcher.matches(text, view.data)
         if _crowded(matches, len(text)):
             view = replace(view, words=surroundings.vocabulary(text))
         for pattern, hits in matches:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from consentry.sanitize.patterns.pattern import Pattern
+from consentry.sanitize.patterns.pattern import Lead, Pattern
 
 if TYPE_CHECKING:
     from consentry.sanitize.patterns.vector import Trigger, VectorPass
@@ -40,9 +40,13 @@ Matches = tuple[Pattern, "list[re.Match[str]]"]
 
 
 class Matcher(Protocol):
-    """All matches in one text by their pattern, in reading order; patterns without any may be left out."""
+    """All matches in one text by their pattern, in reading order; patterns without any may be left out.
 
-    def matches(self, text: str) -> list[Matches]: ...
+    `data` has one byte for each character of the text: itself, or `?` beyond ASCII, which keeps the offsets, and is as
+    little a word character as what it stands for.
+    """
+
+    def matches(self, text: str, data: bytes) -> list[Matches]: ...
 
 
 def matcher(patterns: Sequence[Pattern], directory: Path | None) -> Matcher:
@@ -61,7 +65,7 @@ class PlainMatcher:
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = [(pattern, compiled(pattern)) for pattern in patterns]
 
-    def matches(self, text: str) -> list[Matches]:
+    def matches(self, text: str, data: bytes) -> list[Matches]:
         return [(pattern, list(regex.finditer(text))) for pattern, regex in self._patterns]
 
 
@@ -78,9 +82,7 @@ class VectorMatcher:
         self._sparse = _Pass([pattern for pattern in windowed if not pattern.dense], directory)
         self._dense = _Pass([pattern for pattern in windowed if pattern.dense], directory)
 
-    def matches(self, text: str) -> list[Matches]:
-        # One byte per character keeps the offsets; `?` is as little a word character as what it stands for.
-        data = text.encode("ascii", "replace")
+    def matches(self, text: str, data: bytes) -> list[Matches]:
         found: list[Matches] = []
         self._anywhere.add_matches(text, self._anywhere.places(data), found)
         digits = np.flatnonzero((np.frombuffer(data, np.uint8) - _ZERO) < _TEN)
@@ -177,6 +179,8 @@ class _Group:
         for pattern, regex, begin in self._patterns:
             if pattern.begins_with_trigger:
                 mine = _from(regex, text, _past(places) if pattern.after_another else places)
+            elif pattern.lead is not None:
+                mine = _led(regex, pattern.lead, text, places, pattern.back)
             elif pattern.back:
                 mine = _exact(pattern, regex, text, places)
             else:
@@ -247,6 +251,25 @@ def _exact(pattern: Pattern, regex: re.Pattern[str], text: str, ends: list[int])
     done, back = 0, pattern.back
     for end in ends:
         match = try_at(text, end - back) if end - back >= done else None
+        if match is not None:
+            done = match.end()
+            add(match)
+    return found
+
+
+def _led(regex: re.Pattern[str], lead: Lead, text: str, ends: list[int], back: int) -> list[re.Match[str]]:
+    """As `_exact`, trying first where something begins that leads to the place."""
+    found: list[re.Match[str]] = []
+    try_at, add = regex.match, found.append
+    done = 0
+    for end in ends:
+        place = end - back
+        if place < done:
+            continue
+        start = lead(text, place)
+        match = try_at(text, start) if start >= done else None
+        if match is None and start != place:
+            match = try_at(text, place)
         if match is not None:
             done = match.end()
             add(match)

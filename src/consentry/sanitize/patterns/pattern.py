@@ -11,7 +11,8 @@ pass runs `trigger` instead, and `regex` is tried only near a trigger. Both ways
 
 `begin`, where given, is a cheap expression for the place where every match begins; only such places are tried.
 
-`back`, where given, says that every match begins exactly so many characters before the end of a trigger. Else, with
+`back`, where given, says that every match begins exactly so many characters before the end of a trigger, or, with
+`lead`, where that says that something begins which leads there. Else, with
 `begins` or where the trigger starts with `\\b` or `(?:^|[^…])`, it begins where a match of the trigger begins (the
 leftmost of those that end in one place), or one character after that where it starts with `(?:^|[^…])` and not at the
 beginning of the text. Only such places are tried, once each.
@@ -37,6 +38,9 @@ SEPARATOR = "\x1e"
 Check = Callable[[str], bool | None]
 """A validator: True confirms the match, False drops it, None leaves the score as it is."""
 
+Lead = Callable[[str, int], int]
+"""Tells of a text and a place where what leads to the place begins: there itself, or before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -61,6 +65,7 @@ class Pattern:
     digitless: bool = False
     dense: bool = False
     back: int = 0
+    lead: Lead | None = None
     begins: bool = False
     check: Check | None = None
     confirmed: float = 0.0
