@@ -117,6 +117,29 @@ async def test_a_body_that_stops_is_refused(connect) -> None:
     assert (status, problem["code"]) == (408, "too_slow")
 
 
+async def test_a_body_that_came_quickly_may_not_stop_for_long(connect) -> None:
+    """What came earns time for as many seconds as it has KiB, but not to send nothing."""
+    stuck = await connect()
+    lines = ("content-type: application/json", "content-length: 900000")
+    stuck.writer.write(_head(connect.server, "/v1/actions", *lines) + b"{" + b" " * 500_000)
+    status, problem = await stuck.answer()
+    assert (status, problem["code"]) == (408, "too_slow")
+
+
+async def test_no_more_connections_than_allowed_are_open(start) -> None:
+    async with start(limits={"connections": 2}) as server:
+        port = server.services.settings.server.port
+        held = [Socket(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(2)]
+        for one in held:
+            one.writer.write(_head(server, "/healthz", method="GET"))
+            assert (await one.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        held.append(Socket(*await asyncio.open_connection("127.0.0.1", port)))
+        status, problem = await held[-1].answer()
+        assert (status, problem["code"]) == (503, "too_many_connections")
+        for one in held:
+            one.writer.close()
+
+
 async def test_a_long_body_has_the_time_of_its_length(connect) -> None:
     """Above the least speed it may take longer than `body_time`."""
     steady = await connect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -133,3 +134,17 @@ async def test_c6_nothing_is_lost_by_a_kill(tmp_path) -> None:
             assert found.json()["digest"] == action["digest"]
     finally:
         await _stop(again, signal.SIGTERM)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_a_server_may_have_as_many_connections_as_its_hard_limit_allows() -> None:
+    """In a process of its own, since a limit that was lowered for good stays so."""
+    script = (
+        "import resource as r; from consentry.server.serving import allow_files; "
+        "hard = min(r.getrlimit(r.RLIMIT_NOFILE)[1], 4096); r.setrlimit(r.RLIMIT_NOFILE, (256, hard)); "
+        "allow_files(50_000); first = r.getrlimit(r.RLIMIT_NOFILE); "
+        "r.setrlimit(r.RLIMIT_NOFILE, (256, hard)); allow_files(300); second = r.getrlimit(r.RLIMIT_NOFILE); "
+        "allow_files(100); print(first == (hard, hard), second == (300, hard), r.getrlimit(r.RLIMIT_NOFILE) == second)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"] * 3

@@ -162,6 +162,7 @@ async def listeners(
 async def _listen(
     services: Services, doors: Doors, name: str, settings: ResourceSettings, address: str | None
 ) -> tuple[Listener, str]:
+    from consentry.doors.http.limits import Limits
     from consentry.doors.http.listener import Listener
     from consentry.server.serving import PortTaken
 
@@ -173,7 +174,9 @@ async def _listen(
         tls.load_cert_chain(server.tls_certificate, server.tls_key)
     _check_address(services, host)
     client = doors.client(name, settings)
-    listener = Listener(_handler(doors, client), host, port, tls)
+    limits = services.settings.limits
+    borne = Limits(limits.head_time / 1000, limits.body_time / 1000, connections=limits.connections)
+    listener = Listener(_handler(doors, client), host, port, tls, borne)
     try:
         await listener.start()
     except OSError:

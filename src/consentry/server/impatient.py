@@ -6,20 +6,19 @@ import asyncio
 import time
 from typing import ClassVar
 
+from consentry.doors.http.limits import SLOWEST
 from consentry.server.problems import MEDIA
 from consentry.server.settings import LimitSettings
 from consentry.server.strict_http import StrictHttp
 
-SLOWEST = 1024
-"""Bytes in a second: a body that comes faster than this may take as long as it is long."""
 _HEAD, _BODY = "head", "body"
-_TITLES = {408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+_TITLES = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
 
 def impatient(limits: LimitSettings) -> type[StrictHttp]:
     """The protocol of a server with these limits."""
     values = {"head_s": limits.head_time / 1000, "body_s": limits.body_time / 1000, "head_bytes": limits.head}
-    return type("ImpatientHttp", (ImpatientHttp,), values)
+    return type("ImpatientHttp", (ImpatientHttp,), {**values, "most": limits.connections})
 
 
 class ImpatientHttp(StrictHttp):
@@ -31,14 +30,18 @@ class ImpatientHttp(StrictHttp):
     head_s: ClassVar[float]
     body_s: ClassVar[float]
     head_bytes: ClassVar[int]
+    most: ClassVar[int]
     _timer: asyncio.TimerHandle | None = None
     _awaits: str | None = _HEAD
-    _since = 0.0
+    _since = _last = 0.0
     _received = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._since = time.monotonic()
+        if len(self.connections) > self.most:
+            self._refuse(503, b"too_many_connections", b"too many connections are open: try again later")
+            return
         self._look_again(self.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -46,12 +49,15 @@ class ImpatientHttp(StrictHttp):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
         super().data_received(data)
         if self._awaits is None:  # the usual case: a whole request at once
             if self._timer is not None:
                 self._stop()
             return
         self._received += len(data)
+        self._last = time.monotonic()
         if self._awaits == _HEAD and self._received > self.head_bytes:
             self._refuse(431, b"header_too_large", b"the head is too large: send less, or raise `limits.head`")
         elif self._timer is None:
@@ -72,7 +78,8 @@ class ImpatientHttp(StrictHttp):
         self._awaits = None
 
     def _await(self, what: str) -> None:
-        self._awaits, self._received, self._since = what, 0, time.monotonic()
+        self._awaits, self._received = what, 0
+        self._since = self._last = time.monotonic()
 
     # The clock.
 
@@ -90,9 +97,12 @@ class ImpatientHttp(StrictHttp):
         if self._awaits is None or self.transport.is_closing():
             return
         if self._is_our_turn():
-            self._since = time.monotonic()
-        allowed = self.head_s if self._awaits == _HEAD else self.body_s + self._received / SLOWEST
-        left = self._since + allowed - time.monotonic()
+            self._since = self._last = time.monotonic()
+        if self._awaits == _HEAD:
+            until = self._since + self.head_s
+        else:
+            until = min(self._since + self.body_s + self._received / SLOWEST, self._last + self.body_s)
+        left = until - time.monotonic()
         if left > 0:
             self._look_again(left)
         elif self._awaits == _HEAD and not self._received:

@@ -23,7 +23,7 @@ from consentry.server.http_door import listeners
 from consentry.server.impatient import impatient
 from consentry.server.logs import log, set_up
 from consentry.server.services import Services
-from consentry.server.serving import CleanExit, bound
+from consentry.server.serving import CleanExit, allow_files, bound
 from consentry.server.settings import Settings
 from consentry.server.webhooks import Deliverer
 
@@ -88,6 +88,7 @@ def run(settings: Settings, *, host: str | None = None, port: int | None = None,
     settings = settings.model_copy(update={"server": server})
     set_up(settings.log)
     check_address(settings)
+    allow_files(2 * settings.limits.connections)
     options = Options(no_browser, seed if demo else None, sign_in=sign_in)
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":

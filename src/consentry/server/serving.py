@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 from collections.abc import Iterator
 
 import uvicorn
@@ -27,6 +28,19 @@ def bound(host: str, port: int) -> socket.socket:
         listening.close()
         raise PortTaken(f"`{host}:{port}` cannot be listened on: choose another with `--port`") from None
     return listening
+
+
+def allow_files(wanted: int) -> None:
+    """Let the process have so many open at once, where its hard limit allows it: shells and service managers start
+    programs with 1,024, which fewer callers than one server may have waiting use up."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class CleanExit(uvicorn.Server):

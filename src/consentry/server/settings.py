@@ -140,7 +140,9 @@ class LimitSettings(Section):
     head_time: Duration = Field(default="10s")  # type: ignore[assignment]
     """How long a connection may be open, or a head under way, before the head of a request is there."""
     body_time: Duration = Field(default="30s")  # type: ignore[assignment]
-    """How long a body may take, beside a second for each KiB of it."""
+    """How long a body may take, beside a second for each KiB of it, and how long nothing of it may come."""
+    connections: Annotated[int, Field(ge=1)] = 25_000
+    """How many connections may be open at once, at the server and at each `listen` address."""
 
 
 class SanitizeSettings(Section):

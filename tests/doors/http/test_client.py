@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from consentry.doors.errors import UpstreamBroke
+from consentry.doors.errors import UpstreamBroke, UpstreamSlow
 from consentry.doors.http.client import Answer, Client
 from consentry.doors.http.config import Upstream
 
@@ -208,3 +208,40 @@ async def test_h8_who_leaves_takes_the_connection_along(server, client):
         upstream.sendall(EVIL)
     _, data = await answered(server, asyncio.create_task(get(client)), HI)
     assert data == b"hi"
+
+
+class Long:
+    """A body of many pieces, each a little late."""
+
+    size = 20
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        for _ in range(self.size):
+            await asyncio.sleep(0.03)
+            yield b"x"
+
+
+async def test_an_upload_may_take_longer_than_an_upstream_may_be_silent(server):
+    """What is still on its way is not waited for in vain; the time runs from its last byte."""
+    client = Client(Upstream("shop", server.origin, timeout_s=0.3))
+    asked = asyncio.create_task(client.send("POST", "/", [], Long(), chunked=False))
+    upstream = await server.accept()
+    data = b""
+    while not data.endswith(b"\r\n\r\n" + b"x" * Long.size):
+        piece = await asyncio.to_thread(upstream.recv, 4096)
+        assert piece, "the upload was given up"
+        data += piece
+    upstream.sendall(HI)
+    assert await whole(await asked) == b"hi"
+    await client.close()
+
+
+async def test_an_upstream_that_takes_no_more_of_an_upload_is_slow(server):
+    client = Client(Upstream("shop", server.origin, timeout_s=0.3))
+    body = Body(first=bytes(64 << 20))
+    body.go_on.set()
+    asked = asyncio.create_task(client.send("POST", "/", [], body, chunked=True))
+    await server.accept()
+    with pytest.raises(UpstreamSlow):
+        await asked
+    await client.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
 from consentry.doors.http.answering import HELD
-from consentry.doors.http.errors import Ambiguous
+from consentry.doors.http.errors import Ambiguous, TooSlow
+from consentry.doors.http.limits import USUAL, Limits
 from consentry.doors.http.listener import Listener
 from consentry.doors.http.taking import LONGEST_HEAD
 
@@ -16,8 +18,8 @@ HOST = b"host: a\r\n"
 
 
 @contextlib.asynccontextmanager
-async def listening(handle):
-    listener = Listener(handle, "127.0.0.1", 0)
+async def listening(handle, limits=USUAL):
+    listener = Listener(handle, "127.0.0.1", 0, limits=limits)
     await listener.start()
     try:
         yield listener
@@ -203,3 +205,101 @@ async def test_a_header_with_a_lines_end_is_not_sent():
 
     answer = await sent(split, b"GET / HTTP/1.1\r\nconnection: close\r\n" + HOST + b"\r\n")
     assert b"set-cookie" not in answer
+
+
+# ---- callers that dribble, lie or crowd ----
+
+HURRY = Limits(head_s=0.2, body_s=0.2, reader_s=0.2, connections=3)
+
+
+async def left_with(data: bytes, *, drip: bytes = b"", handle=echo) -> bytes:
+    """What a caller gets who sends this, and then at most a byte of `drip` in every 20 ms."""
+    async with listening(handle, HURRY) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(data)
+        answer = asyncio.ensure_future(reader.read())
+        for byte in drip:
+            if answer.done():
+                break
+            writer.write(bytes((byte,)))
+            await asyncio.sleep(0.02)
+        try:
+            return await asyncio.wait_for(answer, 10)
+        finally:
+            writer.close()
+
+
+async def test_a_connection_that_asks_nothing_is_closed():
+    assert await left_with(b"") == b""
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /1 HTTP/1.1\r\n" + HOST + b"\r\n"], ids=["first", "after another"])
+@pytest.mark.parametrize("drip", [b"", b"x" * 2000], ids=["stops", "drips"])
+async def test_a_head_that_does_not_end_is_refused(before, drip):
+    answer = await left_with(before + b"GET /slow HTTP/1.1\r\n" + HOST + b"a: ", drip=drip)
+    assert b"HTTP/1.1 408 " in answer
+    assert answer.count(b"HTTP/1.1 200") == bool(before)
+
+
+async def refusing(exchange):
+    try:
+        await echo(exchange)
+    except TooSlow as error:
+        await exchange.start(error.status, [("content-length", "0")])
+        await exchange.end()
+
+
+@pytest.mark.parametrize("drip", [b"", b"x" * 2000], ids=["stops", "drips"])
+@pytest.mark.parametrize("first", [0, 100_000])
+async def test_a_body_that_does_not_end_is_refused(first, drip):
+    """Many bytes at first earn time for as many seconds as they have KiB, but not to stop."""
+    data = b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 5000000\r\n\r\n" + b"x" * first
+    drip = b"" if first else drip
+    assert (await left_with(data, drip=drip, handle=refusing)).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_time_does_not_count_while_nobody_wants_the_body():
+    """Longer than `body_s` passes until a person has decided, say; the body is there at once when it is asked for."""
+
+    async def late(exchange):
+        await asyncio.sleep(2 * HURRY.body_s)
+        await refusing(exchange)
+
+    data = b"POST / HTTP/1.1\r\nconnection: close\r\n" + HOST + b"content-length: 3\r\n\r\n"
+    assert bodies(await left_with(data, drip=b"abc", handle=late)) == [b"POST / abc"]
+
+
+async def test_whoever_does_not_take_an_answer_is_left():
+    ended = asyncio.Event()
+
+    async def much(exchange):
+        try:
+            await exchange.start(200, [])
+            while True:
+                await exchange.write(bytes(1 << 20))
+        finally:
+            ended.set()
+
+    async with listening(much, HURRY) as listener:
+        with socket.create_connection(("127.0.0.1", listener.port)) as idle:
+            idle.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+            await asyncio.wait_for(ended.wait(), 10)
+
+
+async def test_no_more_connections_than_allowed_are_open():
+    async with listening(echo, Limits(connections=3)) as listener:
+        held = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(3)]
+        for reader, writer in held:
+            writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+            assert (await reader.readuntil(b"GET / ")).startswith(b"HTTP/1.1 200 ")
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 503 ")
+        writer.close()
+        held[0][1].close()
+        while len(listener._open) > 2:
+            await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert (await reader.readuntil(b"GET / ")).startswith(b"HTTP/1.1 200 ")
+        for _, one in [*held[1:], (reader, writer)]:
+            one.close()

@@ -11,8 +11,9 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 
-from consentry.doors.http.errors import Ambiguous
+from consentry.doors.http.errors import Ambiguous, TooSlow
 from consentry.doors.http.exchange import CallerLeft
+from consentry.doors.http.limits import SLOWEST, Limits
 
 HELD = 1 << 16
 """Bytes of a body that are held before reading stops until they are taken."""
@@ -41,6 +42,7 @@ class ListenerExchange:
         *,
         modern: bool,
         keeps: bool,
+        limits: Limits,
     ) -> None:
         self.method = method
         self.target = target
@@ -49,6 +51,8 @@ class ListenerExchange:
         self.started = self.events = self.ended = False
         self._wire = wire
         self._modern = modern
+        self._limits = limits
+        self._patience_s = limits.body_s
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._whole = self._failed = False
@@ -78,6 +82,7 @@ class ListenerExchange:
     def feed(self, data: bytes) -> None:
         self._pieces.append(data)
         self._held += len(data)
+        self._patience_s += len(data) / SLOWEST
         if self._held >= HELD:
             self._wire.pause()
         self._wake()
@@ -110,7 +115,17 @@ class ListenerExchange:
                 raise Ambiguous("the body is not framed as it says")
             self._wire.resume()
             came.clear()
-            await came.wait()
+            await self._wait(came)
+
+    async def _wait(self, came: asyncio.Event) -> None:
+        """Until more of the body came. Time does not count while nobody waits for it."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(min(self._patience_s, self._limits.body_s)):
+                await came.wait()
+        except TimeoutError:
+            raise TooSlow("the body came too slowly: send it faster, or raise `limits.body_time`") from None
+        self._patience_s -= time.monotonic() - began
 
     # The answer.
 
@@ -166,7 +181,11 @@ class ListenerExchange:
         head, self._head = self._head, b""
         wire.transport.write(head + data if head else data)
         if not wire.can_write.is_set():
-            await wire.can_write.wait()
+            try:
+                async with asyncio.timeout(self._limits.reader_s):
+                    await wire.can_write.wait()
+            except TimeoutError:
+                wire.transport.abort()
             if wire.transport.is_closing():
                 raise CallerLeft
 

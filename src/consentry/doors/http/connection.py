@@ -82,6 +82,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(data)
         if self._may_write is not None:
             await self._may_write
+        self._silent_since = self._loop.time()  # nobody expects an answer before the request is there
 
     async def head(self) -> AnswerHead:
         """The next head, that of an interim answer included. Raises `Ended`, `NotHttp`, `TimeoutError`."""

@@ -26,6 +26,13 @@ class BodyTooLarge(ConsentryError):
     status = 413
 
 
+class TooSlow(InvalidInput):
+    """The caller takes too long to send what it began."""
+
+    code = "too_slow"
+    status = 408
+
+
 class UnreadableBody(InvalidInput):
     """A rule depends on the body, and the body cannot be read as JSON that has one meaning."""
 

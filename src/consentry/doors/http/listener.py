@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 
 from consentry.doors.http.exchange import Exchange
+from consentry.doors.http.limits import USUAL, Limits
 from consentry.doors.http.taking import READ_SIZE, CallerConnection
 from consentry.doors.http.upgrading import Upgrades
 
@@ -17,12 +18,18 @@ class Listener:
     """Open it inside the event loop that serves it. `handle` answers everything."""
 
     def __init__(
-        self, handle: Callable[[Exchange], Awaitable[None]], host: str, port: int, tls: ssl.SSLContext | None = None
+        self,
+        handle: Callable[[Exchange], Awaitable[None]],
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        limits: Limits = USUAL,
     ) -> None:
         self._handle = handle
         self._host = host
         self._port = port
         self._tls = tls
+        self._limits = limits
         self._server: asyncio.Server | None = None
         self._upgrades = Upgrades(handle)
         self._open: set[CallerConnection] = set()
@@ -37,7 +44,7 @@ class Listener:
         """Raises `OSError` where the address cannot be had."""
         buffer = memoryview(bytearray(READ_SIZE))  # one for all: nothing stays in there
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: CallerConnection(buffer, self._handle, self._upgrades.take, self._open),
+            lambda: CallerConnection(buffer, self._handle, self._upgrades.take, self._open, self._limits),
             self._host,
             self._port,
             backlog=1024,

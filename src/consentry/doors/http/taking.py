@@ -13,6 +13,7 @@ import httptools
 
 from consentry.doors.http.answering import ListenerExchange
 from consentry.doors.http.exchange import CallerLeft, Exchange
+from consentry.doors.http.limits import Limits
 from consentry.doors.http.wire import check_version
 from consentry.errors import traced
 
@@ -20,7 +21,7 @@ READ_SIZE = 1 << 16
 LONGEST_HEAD = 1 << 17
 """Bytes that may come without any of a body among them: heads, trailers, extensions of chunks."""
 IDLE_S = 75.0
-"""How long a connection may be open without a request on it."""
+"""How long a connection may be open between requests."""
 LINGER_S = 5.0
 """How long a caller who was answered early may go on sending before the connection ends under it."""
 Handle = Callable[[Exchange], Awaitable[None]]
@@ -34,16 +35,21 @@ def _answer(status: str) -> bytes:
 
 
 _NOT_HTTP = _answer("400 Bad Request")
+_TOO_SLOW = _answer("408 Request Timeout")
+_TOO_MANY = _answer("503 Service Unavailable")
 
 
 class CallerConnection(asyncio.BufferedProtocol):
     """What came on a connection, request by request. `every` holds the open ones of a listener."""
 
-    def __init__(self, buffer: memoryview, handle: Handle, hand_over: HandOver, every: set[CallerConnection]) -> None:
+    def __init__(
+        self, buffer: memoryview, handle: Handle, hand_over: HandOver, every: set[CallerConnection], limits: Limits
+    ) -> None:
         self._buffer = buffer
         self._handle = handle
         self._hand_over = hand_over
         self._every = every
+        self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._reading: ListenerExchange | None = None
@@ -51,7 +57,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         self._serving: asyncio.Task[None] | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._target = b""
-        self._in_head = False
+        self._in_head = self._head_watched = False
         self._bodiless_bytes = 0
         self._broken = self._paused = False
         self._idle_since = self._loop.time()
@@ -63,7 +69,14 @@ class CallerConnection(asyncio.BufferedProtocol):
         self.can_write = asyncio.Event()
         self.can_write.set()
         self._every.add(self)
-        self._timer = self._loop.call_later(IDLE_S, self._look_at_clock)
+        self._allowed_s = self._limits.head_s
+        self._timer = self._loop.call_later(self._allowed_s, self._look_at_clock)
+        if (over := len(self._every) - self._limits.connections) > 0:
+            if over == 1:  # the first; a flood must not fill the log as well
+                log.warning("too_many_connections")
+            self._broken = True
+            self.transport.write(_TOO_MANY)
+            self.transport.close()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
@@ -82,6 +95,8 @@ class CallerConnection(asyncio.BufferedProtocol):
         except httptools.HttpParserError as error:
             log.info("request_not_http", extra=traced(error))
             self._break()
+        if self._in_head and not self._head_watched:  # most heads come whole
+            self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -100,7 +115,7 @@ class CallerConnection(asyncio.BufferedProtocol):
     # What the parser does with it.
 
     def on_message_begin(self) -> None:
-        self._headers, self._target, self._in_head = [], b"", True
+        self._headers, self._target, self._in_head, self._head_watched = [], b"", True, False
 
     def on_url(self, part: bytes) -> None:
         self._target += part
@@ -121,6 +136,7 @@ class CallerConnection(asyncio.BufferedProtocol):
             tuple(self._headers),
             modern=version == "1.1",
             keeps=parser.should_keep_alive(),
+            limits=self._limits,
         )
         if not parser.should_upgrade():
             self._take(exchange)
@@ -158,6 +174,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         finally:
             self._serving = None
             self._idle_since = self._loop.time()
+            self._allowed_s = self._limits.head_s if self._in_head else IDLE_S
             if not keeps or (self._broken and not self._waiting):
                 self._end(exchange)
             elif self._waiting:
@@ -234,9 +251,19 @@ class CallerConnection(asyncio.BufferedProtocol):
         self._timer.cancel()
         self._every.discard(self)
 
+    def _watch_head(self) -> None:
+        """A head that does not come at once has so long from now."""
+        self._head_watched = True
+        self._idle_since, self._allowed_s = self._loop.time(), self._limits.head_s
+        self._timer.cancel()
+        self._timer = self._loop.call_later(self._allowed_s, self._look_at_clock)
+
     def _look_at_clock(self) -> None:
-        left = self._idle_since + IDLE_S - self._loop.time()
-        if self._serving is None and left <= 0:
-            self.transport.close()
+        left = self._idle_since + self._allowed_s - self._loop.time()
+        if self._serving is not None or left > 0:
+            self._timer = self._loop.call_later(left if left > 0 else self._allowed_s, self._look_at_clock)
+        elif self._in_head:
+            self.transport.write(_TOO_SLOW)
+            self._leave()
         else:
-            self._timer = self._loop.call_later(left if left > 0 else IDLE_S, self._look_at_clock)
+            self.transport.close()
