@@ -265,8 +265,12 @@ def test_a_grant_for_an_agent_that_is_not_there_is_wrong_input(at: Callable[[str
     assert "`elt`" in done.stderr
     done = consentry("grants", "create", "--actor", "etl", *bounds, *given)
     assert done.returncode == 0, done.stderr
+    pinned = ["--pin", f"plan=out={'ab' * 32}", "--context", "/run/name=one_of:[1,2]"]
+    done = consentry("grants", "create", "--actor", "etl", *bounds, *pinned, *given)
+    assert done.returncode == 0, done.stderr
     listed = consentry("grants", "list", "--open").stdout
     assert "dataset.export customers to=prefix:vendor-" in listed
+    assert f"customers to=prefix:vendor- /run/name=one_of:[1,2] plan=out={'ab' * 32}" in listed
     assert "{" not in listed
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from consentry.actions import Action, Actor, Json, Kind, Operand
 from consentry.consent import load_history
+from consentry.consent.bounds import Bound
 from consentry.consent.load import ENOUGH, Asked, Cast, End, measure, nearest_rank, tally, times
 from consentry.consent.load_advice import LEAST, Obstacle, bound_of, propose, shapes
 from consentry.consent.model import BallotVerdict
-from consentry.consent.standing import Bound, StandingPattern
+from consentry.consent.standing import StandingPattern
 from consentry.policy.model import Assurance
 
 MINUTE = 60_000
@@ -176,8 +177,9 @@ def approved(count: int = LEAST, **more) -> list[Asked]:
         (approved(LEAST - 1), Obstacle.FEW),
         ([*approved(), asked(9, End.DENIED)], Obstacle.DENIED),
         (approved(one_vote=False), Obstacle.MORE_THAN_ONE_VOTE),
-        (approved(operands=(Operand("plan.out", "ab" * 32),)), Obstacle.PINNED),
-        (approved(context={"ticket": "D-1"}), Obstacle.PINNED),
+        ([asked(n, operands=(Operand("plan.out", f"{n:064x}"),)) for n in range(LEAST)], Obstacle.PINNED),
+        ([asked(n, context={"ticket": f"D{n}"}) for n in range(LEAST)], Obstacle.VARIES),
+        ([asked(n, context={"ticket": "D-1"} if n else {}) for n in range(LEAST)], Obstacle.VARIES),
         ([asked(n, arguments={"month": f"m{n}"}) for n in range(LEAST)], Obstacle.VARIES),
         (approved(resource="logs/*"), Obstacle.VARIES),
     ],
@@ -193,6 +195,27 @@ def test_a_proposal_is_around_what_was_approved_and_nothing_else() -> None:
     bounds = {"rows": Bound("at_most", 40), "to": Bound("equals", "lake")}
     assert pattern == StandingPattern("agt_etl", "dataset.export", "crm", bounds)
     assert [pattern.admits(one.action) for one in past] == [True] * 4 + [False]
+
+
+def test_a_proposal_reaches_into_objects_and_pins_what_was_pinned() -> None:
+    pinned = (Operand("mcp:shop/query", "ab" * 32),)
+    call = {"tool": "query", "arguments": {"table": "orders", "limit": 10}}
+    wide = {"tool": "query", "arguments": {"table": "orders", "limit": 30}}
+    more = {"operands": pinned, "context": {"run": "nightly"}}
+    pattern = propose([asked(n, arguments=wide if n else call, **more) for n in range(LEAST)])
+    assert pattern == StandingPattern(
+        "agt_etl",
+        "dataset.export",
+        "crm",
+        {
+            "tool": Bound("equals", "query"),
+            "/arguments/table": Bound("equals", "orders"),
+            "/arguments/limit": Bound("at_most", 30),
+        },
+        pinned,
+        {"run": Bound("equals", "nightly")},
+    )
+    assert StandingPattern.from_json(pattern.to_json()) == pattern
 
 
 def test_shapes_are_told_apart_by_all_that_a_pattern_names() -> None:

@@ -26,11 +26,12 @@ from sqlalchemy import delete, func, select, update
 
 from consentry.actions import Action, Actor, Kind
 from consentry.consent import sweeping
+from consentry.consent.bounds import Bound
 from consentry.consent.gate import Gate
 from consentry.consent.model import Ballot, BallotVerdict, Decision, OutcomeStatus, Submission, Voter
 from consentry.consent.policies import put_in_force
 from consentry.consent.settings import GateSettings
-from consentry.consent.standing import Bound, StandingPattern
+from consentry.consent.standing import StandingPattern
 from consentry.errors import ConsentryError
 from consentry.ledger.keys import parse_keys
 from consentry.ledger.verify import verify_path, verify_receipt

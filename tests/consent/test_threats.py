@@ -6,10 +6,13 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import delete, insert, update
 
 from consentry.actions import Action, Actor, Kind, Operand
 from consentry.consent import gate as gate_module
+from consentry.consent.bounds import Bound, InvalidPattern, leaves, name_of
 from consentry.consent.errors import (
     AlreadyClaimed,
     AlreadyDecided,
@@ -19,12 +22,13 @@ from consentry.consent.errors import (
     NotAllowed,
     NotEligible,
     NotGranted,
+    OperandChanged,
     UnknownAction,
     Void,
 )
 from consentry.consent.lasting import GlassHolds
 from consentry.consent.model import ActionState, Ballot, BallotVerdict, OutcomeStatus, Submission, Voter
-from consentry.consent.standing import Bound, InvalidPattern, StandingPattern
+from consentry.consent.standing import StandingPattern
 from consentry.consent.states import RequestState
 from consentry.errors import ConsentryError
 from consentry.policy.model import Assurance, Facts, Verdict
@@ -351,6 +355,96 @@ async def test_b12_a_standing_grant_is_no_wider_than_it_says(world, near_miss):
     inside = await world.submit(rows=10, to="vendor/a")
     assert inside.state is ActionState.APPROVED
     assert (await world.submit(**near_miss)).state is ActionState.PENDING
+
+
+QUERY = Operand("mcp:shop/query", "ab" * 32)
+CALL = {"tool": "query", "arguments": {"table": "orders", "limit": 5}}
+INSIDE = StandingPattern(
+    "agt_etl",
+    "dataset.export",
+    "customers",
+    {
+        "tool": Bound("equals", "query"),
+        "/arguments/table": Bound("one_of", ["orders", "stock"]),
+        "/arguments/limit": Bound("at_most", 100),
+    },
+    (QUERY,),
+    {"run": Bound("prefix", "nightly/")},
+)
+
+
+RUN = {"run": "nightly/7"}
+
+
+def call(arguments=CALL, operands=(QUERY,), context=RUN) -> Action:
+    return Action(Actor(Kind.AGENT, "agt_etl"), "dataset.export", "customers", arguments, operands, context)
+
+
+def test_b12_a_pattern_reaches_into_objects_and_pins_operands():
+    assert INSIDE.admits(call())
+    assert INSIDE.admits(call({"tool": "query", "arguments": {"table": "stock", "limit": 0}}))
+
+
+@pytest.mark.parametrize(
+    "near_miss",
+    [
+        {"operands": ()},
+        {"operands": (Operand(QUERY.name, "cd" * 32),)},
+        {"operands": (QUERY, Operand("plan.out", "cd" * 32))},
+        {"operands": (Operand("mcp:shop/erase", QUERY.sha256),)},
+        {"context": {}},
+        {"context": {"run": "nightly/7", "ticket": "D-1"}},
+        {"context": {"run": "daily/7"}},
+        {"arguments": {**CALL, "more": {}}},
+        {"arguments": {"tool": "query", "arguments": {}}},
+        {"arguments": {"tool": "query", "arguments": {"table": "orders"}}},
+        {"arguments": {"tool": "query", "arguments": {"table": "orders", "limit": 5, "more": {}}}},
+        {"arguments": {"tool": "query", "arguments": {"table": {"orders": 1}, "limit": 5}}},
+        {"arguments": {"tool": "query", "arguments": {"table": ["orders"], "limit": 5}}},
+        {"arguments": {"tool": "query", "arguments": [{"table": "orders", "limit": 5}]}},
+        {"arguments": {"tool": "query", "/arguments/table": "orders", "/arguments/limit": 5}},
+        {"arguments": {"tool": "query", "arguments/table": "orders", "arguments": {"limit": 5}}},
+    ],
+)
+def test_b12_what_no_bound_covers_is_outside(near_miss):
+    assert not INSIDE.admits(call(**near_miss))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a", "/a"), ("a", "/a/b"), ("/a", "/a/b/c"), ("/a~2b",), ("/a~",)],
+)
+def test_b12_bounds_about_the_same_value_are_refused(names):
+    with pytest.raises(InvalidPattern):
+        StandingPattern("agt_etl", "dataset.export", "customers", {name: Bound("equals", 1) for name in names})
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers(-9, 9) | st.text("/~ab", max_size=3),
+        lambda inner: st.dictionaries(st.text("/~ab", max_size=3), inner, max_size=3),
+        max_leaves=8,
+    )
+)
+def test_b12_a_pattern_around_an_action_admits_it_and_nothing_beside_it(value):  # fmt: skip
+    arguments = {"x": value}
+    bounds = {name_of(place): Bound("equals", leaf) for place, leaf in leaves(arguments).items()}
+    around = StandingPattern("agt_etl", "dataset.export", "customers", bounds)
+    assert around.admits(call(arguments, (), {}))
+    assert StandingPattern.from_json(around.to_json()) == around
+    assert not around.admits(call({"x": value, "y": 1}, (), {}))
+    assert not around.admits(call({"x": {"": value}}, (), {}))
+    assert not around.admits(call({"x": [value]}, (), {}))
+
+
+async def test_b12_a_use_of_a_standing_grant_is_void_when_an_operand_changed(world):
+    pinned = StandingPattern("agt_etl", "dataset.export", "customers", {}, (QUERY,))
+    await world.gate.create_standing(pinned, world.voter("ada"), uses=5, expires_ms=DAY, reason="nightly")
+    action = Action(world.agent, "dataset.export", "customers", {}, (QUERY,))
+    decision = await world.gate.submit(Submission(action, Facts()))
+    assert decision.state is ActionState.APPROVED
+    with pytest.raises(OperandChanged):
+        await world.gate.claim(decision.action_id, world.agent, operands=(Operand(QUERY.name, "cd" * 32),))
 
 
 async def test_b12_a_standing_grant_ends_by_count(world):

@@ -59,8 +59,17 @@ def create(
             "--argument",
             metavar="NAME=BOUND:VALUE",
             help='What an argument may be: `to=prefix:s3://exports/`, `rows=at_most:1000`, `mode=equals:"full"`,'
-            ' `region=one_of:["eu","us"]`. Name every argument: an action with another one is outside.',
+            ' `region=one_of:["eu","us"]`; inside of objects by path, `/arguments/limit=at_most:10`. Name every'
+            " argument: an action with another one is outside.",
         ),
+    ] = None,
+    pin: Annotated[
+        list[str] | None,
+        typer.Option("--pin", metavar="NAME=SHA256", help="What the action pins by hash, as a request shows it."),
+    ] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option("--context", metavar="NAME=BOUND:VALUE", help="What a value of the context may be."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which past actions it would let through.")] = (
         False
@@ -77,6 +86,8 @@ def create(
             "operation": operation,
             "resource": resource,
             "arguments": dict(map(_bound, argument or ())),
+            "operands": dict(map(_pin, pin or ())),
+            "context": dict(map(_bound, context or ())),
         }
         past = server.post("/v1/grants/simulate", {"pattern": pattern})
         tell(f"of the past actions, it would have let {past['count']} through")
@@ -123,9 +134,13 @@ def _about(grant: Mapping[str, Json]) -> str:
     pattern = grant["pattern"]
     if not isinstance(pattern, Mapping):
         return plain(str(grant["action_id"]))
-    bounds = pattern["arguments"]
-    assert isinstance(bounds, Mapping)
-    told = [f"{name}={kind}:{_value(value)}" for name, bound in bounds.items() for kind, value in _items(bound)]
+    told = [
+        f"{name}={kind}:{_value(value)}"
+        for part in ("arguments", "context")
+        for name, bound in _items(pattern.get(part, {}))
+        for kind, value in _items(bound)
+    ]
+    told += [f"{name}={_value(sha256)}" for name, sha256 in _items(pattern.get("operands", {}))]
     return plain(" ".join([f"{pattern['actor']}:", str(pattern["operation"]), str(pattern["resource"]), *told]))
 
 
@@ -147,11 +162,21 @@ def _bound(text: str) -> tuple[str, Json]:
     name, _, rest = text.partition("=")
     kind, colon, value = rest.partition(":")
     if not name or not colon or kind not in BOUNDS:
-        raise InvalidInput(f"`--argument` must read NAME=BOUND:VALUE, where BOUND is one of `{'`, `'.join(BOUNDS)}`")
+        raise InvalidInput(f"a bound must read NAME=BOUND:VALUE, where BOUND is one of `{'`, `'.join(BOUNDS)}`")
     try:
         return name, {kind: value if kind == "prefix" else parse(value, what=name)}
     except InvalidInput:
         return name, {kind: value}
+
+
+def _pin(text: str) -> tuple[str, Json]:
+    """`NAME=SHA256`; the name may hold `=`."""
+    from consentry.errors import InvalidInput
+
+    name, _, sha256 = text.rpartition("=")
+    if not name:
+        raise InvalidInput("`--pin` must read NAME=SHA256, as a request shows it under `Pinned by hash`")
+    return name, sha256
 
 
 def _list(ids: Json) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import select, update
 
 from consentry.actions import Action, Actor, Kind, new_id
+from consentry.consent.bounds import InvalidPattern
 from consentry.consent.claiming import settle
 from consentry.consent.core import Core, end_grant
 from consentry.consent.eligibility import authors_of
@@ -23,7 +24,7 @@ from consentry.consent.model import Claim, Decision, Delegation, Grant, OutcomeS
 from consentry.consent.notify import announce
 from consentry.consent.policies import SCHEMA_FILE, put_in_force
 from consentry.consent.rows import AnyRow, load_action, load_decision, load_grant
-from consentry.consent.standing import InvalidPattern, Signed, StandingPattern
+from consentry.consent.standing import Signed, StandingPattern
 from consentry.consent.states import GrantEvent, GrantState
 from consentry.consent.stepup import assurance_of
 from consentry.consent.submitting import Prepared, judged_fields, write_action

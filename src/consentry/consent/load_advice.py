@@ -6,13 +6,15 @@ signed by a person, simulated before, and weighed like a vote at each use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from consentry.actions import Json, canonical
+from consentry.consent.bounds import Bound, leaves, name_of
 from consentry.consent.load import Asked, End, Tally, tally
-from consentry.consent.standing import Bound, StandingPattern
+from consentry.consent.standing import StandingPattern
 
 LEAST = 3
 """So many approvals of a shape before a grant is proposed."""
@@ -31,14 +33,24 @@ class Obstacle(StrEnum):
     MORE_THAN_ONE_VOTE = "more_than_one_vote"
     """Its rules ask for more than one signed-in person's word, which is what a standing grant stands for."""
     PINNED = "pinned"
-    """It holds operands or context, which a pattern cannot bound."""
+    """What it pins by hash is not the same each time."""
     VARIES = "varies"
     """An argument differs each time, without a bound that it would stay within."""
 
 
+class Key(NamedTuple):
+    """What is the same in requests alike: `arguments` and `pinned` are names."""
+
+    operation: str
+    resource: str
+    actor: str
+    arguments: tuple[str, ...]
+    pinned: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Requests alike: one operation on one resource by one actor, with the same names of arguments.
+    """Requests alike: one operation on one resource by one actor, with arguments and operands of the same names.
 
     `pattern` is the proposal, bounded by what was approved; else `obstacle` says why there is none.
     `latest` is an action of it, from which the same shape is found again.
@@ -57,27 +69,29 @@ class Shape:
 
 def shapes(asked: Iterable[Asked], *, least: int = 2) -> tuple[Shape, ...]:
     """The shapes that were asked at least so often, most first. Requests come in any order."""
-    found: dict[tuple[str, str, str, tuple[str, ...]], list[Asked]] = {}
+    found: dict[Key, list[Asked]] = {}
     for one in asked:
         found.setdefault(key(one), []).append(one)
     rows = [_shape(alike) for alike in found.values() if len(alike) >= least]
     return tuple(sorted(rows, key=lambda row: (-row.tally.asked, row.operation, row.resource, row.actor)))
 
 
-def key(one: Asked) -> tuple[str, str, str, tuple[str, ...]]:
+def key(one: Asked) -> Key:
     """What makes requests alike."""
     action = one.action
-    return action.operation, action.resource, action.actor.id, tuple(sorted(action.arguments))
+    arguments = sorted(map(name_of, leaves(action.arguments)))
+    pinned = sorted(operand.name for operand in action.operands)
+    return Key(action.operation, action.resource, action.actor.id, tuple(arguments), tuple(pinned))
 
 
 def _shape(alike: Sequence[Asked]) -> Shape:
-    operation, resource, actor, names = key(alike[0])
+    what = key(alike[0])
     proposed = propose(alike)
     return Shape(
-        operation=operation,
-        resource=resource,
-        actor=actor,
-        arguments=names,
+        operation=what.operation,
+        resource=what.resource,
+        actor=what.actor,
+        arguments=what.arguments,
         tally=tally(alike),
         latest=max(alike, key=lambda one: (one.opened_ms, one.id)).action_ids[0],
         pattern=proposed if isinstance(proposed, StandingPattern) else None,
@@ -95,18 +109,24 @@ def propose(alike: Sequence[Asked]) -> StandingPattern | Obstacle:
         return Obstacle.FEW
     if not all(one.one_vote for one in alike):
         return Obstacle.MORE_THAN_ONE_VOTE
-    if any(action.operands or action.context for action in approved):
+    if len({action.operands for action in approved}) > 1:
         return Obstacle.PINNED
-    operation, resource, actor, names = key(alike[0])
-    bounds: dict[str, Bound] = {}
-    for name in names:
-        bound = bound_of([action.arguments[name] for action in approved])
-        if bound is None:
-            return Obstacle.VARIES
-        bounds[name] = bound
-    if any("*" in part for part in (actor, operation, resource)):
+    arguments = _bounds([action.arguments for action in approved])
+    context = _bounds([action.context for action in approved])
+    what = key(alike[0])
+    if arguments is None or context is None or any("*" in part for part in what[:3]):
         return Obstacle.VARIES
-    return StandingPattern(actor, operation, resource, bounds)
+    return StandingPattern(what.actor, what.operation, what.resource, arguments, approved[0].operands, context)
+
+
+def _bounds(values: Sequence[Mapping[str, Json]]) -> dict[str, Bound] | None:
+    """The narrowest bounds of every value by its place; `None` where one has none."""
+    rows = [leaves(one) for one in values]
+    if any(row.keys() != rows[0].keys() for row in rows):
+        return None
+    found = {name_of(place): bound_of([row[place] for row in rows]) for place in rows[0]}
+    bounds = {name: bound for name, bound in found.items() if bound is not None}
+    return bounds if len(bounds) == len(found) else None
 
 
 def bound_of(values: Sequence[Json]) -> Bound | None:

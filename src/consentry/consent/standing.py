@@ -2,85 +2,67 @@
 
 Bounded three ways: by this pattern, by count and by time. A pattern names one actor, one operation, one resource, and
 says of *every* argument what it may be; an action with an argument that the pattern does not name is outside
-(threat B12). At each use the signer is checked like any voter.
+(threat B12). What an action pins by hash, the pattern pins by the same hash, or it is outside. At each use the signer
+is checked like any voter.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from consentry.actions import Action, Json, canonical, parse_object
+from consentry.actions import Action, Json, Operand, canonical, parse_object
+from consentry.consent.bounds import Bound, InvalidPattern, covers, parse_bounds, places
 from consentry.consent.model import BallotVerdict, Vote
 from consentry.errors import InvalidInput
 from consentry.policy.model import Assurance
 
-_BOUNDS = ("equals", "one_of", "at_most", "prefix")
-
-
-class InvalidPattern(InvalidInput):
-    """The pattern of a standing grant cannot be read, or is not bounded."""
-
-    code = "invalid_pattern"
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What one argument may be: `equals` a value, `one_of` a list, a number `at_most`, or a text with a `prefix`."""
-
-    kind: str
-    value: Json
-
-    def __post_init__(self) -> None:
-        if self.kind not in _BOUNDS:
-            raise InvalidPattern(f"`{self.kind}` is no bound: use one of `{'`, `'.join(_BOUNDS)}`")
-        if self.kind == "one_of" and not isinstance(self.value, list | tuple):
-            raise InvalidPattern("`one_of` takes a list")
-        if self.kind == "at_most" and not _is_number(self.value):
-            raise InvalidPattern("`at_most` takes a finite number")
-        if self.kind == "prefix" and (not isinstance(self.value, str) or not self.value):
-            raise InvalidPattern("`prefix` takes a text that is not empty")
-
-    def admits(self, value: Json) -> bool:
-        """Exact comparison: of canonical JSON for values, so `1` and `"1"` and `true` differ."""
-        if self.kind == "equals":
-            return canonical(value) == canonical(self.value)
-        if self.kind == "one_of":
-            assert isinstance(self.value, list | tuple)
-            return any(canonical(value) == canonical(one) for one in self.value)
-        if self.kind == "at_most":
-            return _is_number(value) and 0 <= value <= self.value  # type: ignore[operator]
-        return isinstance(value, str) and value.startswith(str(self.value)) and ".." not in value
+_PARTS = frozenset({"actor", "operation", "resource", "arguments", "operands", "context"})
 
 
 @dataclass(frozen=True, slots=True)
 class StandingPattern:
-    """Which actions: one actor (the id that presents the credential), one operation, one resource, all arguments."""
+    """Which actions: one actor (the id that presents the credential), one operation, one resource, and what they hold.
+
+    `arguments` and `context` bound every value that an action holds there, by name or, inside of objects, by JSON
+    pointer. `operands` are exactly those that an action pins.
+    """
 
     actor: str
     operation: str
     resource: str
     arguments: Mapping[str, Bound] = field(default_factory=dict)
+    operands: tuple[Operand, ...] = ()
+    context: Mapping[str, Bound] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (self.actor and self.operation and self.resource):
             raise InvalidPattern("a standing grant names an `actor`, an `operation` and a `resource`")
         if any("*" in part for part in (self.actor, self.operation, self.resource)):
             raise InvalidPattern("a standing grant takes no wildcards: name the actor, operation and resource")
+        places(self.arguments)
+        places(self.context)
+        object.__setattr__(self, "operands", tuple(sorted(self.operands)))
 
     def admits(self, action: Action) -> bool:
-        """Whether the action is inside: operands and context must be empty, since they cannot be bounded yet."""
+        """Whether the action is inside."""
         return (
             action.actor.id == self.actor
             and action.operation == self.operation
             and action.resource == self.resource
-            and not action.operands
-            and not action.context
-            and action.arguments.keys() == self.arguments.keys()
-            and all(bound.admits(action.arguments[name]) for name, bound in self.arguments.items())
+            and tuple(sorted(action.operands)) == self.operands
+            and covers(self.arguments, action.arguments)
+            and covers(self.context, action.context)
+        )
+
+    def limits(self) -> tuple[tuple[str, str], ...]:
+        """Each argument, operand and value of the context with the kind of its bound."""
+        return (
+            *((name, bound.kind) for name, bound in sorted(self.arguments.items())),
+            *((operand.name, "sha256") for operand in self.operands),
+            *((f"context: {name}", bound.kind) for name, bound in sorted(self.context.items())),
         )
 
     @property
@@ -89,31 +71,44 @@ class StandingPattern:
         return hashlib.sha256(b"consentry pattern v1\n" + canonical(self.to_json())).hexdigest()
 
     def to_json(self) -> dict[str, Json]:
-        return {
+        """`operands` and `context` are left out where there are none."""
+        found: dict[str, Json] = {
             "actor": self.actor,
             "operation": self.operation,
             "resource": self.resource,
-            "arguments": {name: {bound.kind: bound.value} for name, bound in self.arguments.items()},
+            "arguments": {name: bound.to_json() for name, bound in self.arguments.items()},
         }
+        if self.operands:
+            found["operands"] = {operand.name: operand.sha256 for operand in self.operands}
+        if self.context:
+            found["context"] = {name: bound.to_json() for name, bound in self.context.items()}
+        return found
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
         """Read a pattern from the outside. Raises `InvalidPattern`."""
-        if not value.keys() <= {"actor", "operation", "resource", "arguments"}:
-            raise InvalidPattern("`pattern` takes `actor`, `operation`, `resource` and `arguments`")
-        arguments = value.get("arguments", {})
-        if not isinstance(arguments, Mapping):
-            raise InvalidPattern("`pattern.arguments` must be an object")
-        bounds: dict[str, Bound] = {}
-        for name, bound in arguments.items():
-            if not isinstance(bound, Mapping) or len(bound) != 1:
-                raise InvalidPattern("each of `pattern.arguments` must be an object with exactly one bound")
-            ((kind, limit),) = bound.items()
-            bounds[name] = Bound(kind, limit)
+        if not value.keys() <= _PARTS:
+            raise InvalidPattern(f"`pattern` takes `{'`, `'.join(sorted(_PARTS))}`")
         actor, operation, resource = (value.get(name) for name in ("actor", "operation", "resource"))
         if not (isinstance(actor, str) and isinstance(operation, str) and isinstance(resource, str)):
             raise InvalidPattern("`pattern` must name `actor`, `operation` and `resource`")
-        return cls(actor, operation, resource, bounds)
+        return cls(
+            actor,
+            operation,
+            resource,
+            parse_bounds(value.get("arguments", {}), "pattern.arguments"),
+            _operands(value.get("operands", {})),
+            parse_bounds(value.get("context", {}), "pattern.context"),
+        )
+
+
+def _operands(given: Json) -> tuple[Operand, ...]:
+    if not isinstance(given, Mapping) or not all(isinstance(one, str) for one in given.values()):
+        raise InvalidPattern("`pattern.operands` must be an object of names and their SHA-256")
+    try:
+        return tuple(Operand(name, str(sha256)) for name, sha256 in given.items())
+    except InvalidInput as error:
+        raise InvalidPattern(f"`pattern.operands`: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +144,3 @@ def signers_vote(signed: Signed, signer: str, at_ms: int) -> Vote:
         shown_digest="",
         at_ms=at_ms,
     )
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from consentry.consent.bounds import Bound
+from consentry.consent.standing import StandingPattern
 from consentry.doors.mcp.state import Sealer, State, fingerprint
 
 ERASE = {"name": "erase", "arguments": {"table": "orders"}}
@@ -250,6 +252,29 @@ async def test_b9_a_definition_that_changed_voids_the_consent(start, changing, t
         assert second.action.digest != first.action.digest
         await gateway.vote()
         assert await call(gateway) == "ran"
+
+
+async def test_b9_a_standing_grant_covers_a_tool_as_it_was_and_no_other(start, changing, tmp_path, modern_request):
+    async def call(gateway, **arguments):
+        headers, body = modern_request("tools/call", {"name": "tool", "arguments": arguments})
+        async with gateway.raw() as http:
+            return (await http.post(gateway.url(), json=body, headers=headers)).json()["result"]["content"][0]["text"]
+
+    async with start({"shop": changing}) as gateway:
+        assert (await call(gateway, rows=1)).startswith("Paused")
+        action = (await gateway.asked()).action
+        await gateway.vote("deny")
+        bounds = {"tool": Bound("equals", "tool"), "/arguments/rows": Bound("at_most", 5)}
+        pattern = StandingPattern(action.actor.id, action.operation, action.resource, bounds, action.operands)
+        await gateway.services.gate.create_standing(pattern, gateway.admin, uses=9, expires_ms=60_000, reason="often")
+        assert await call(gateway, rows=5) == "ran"
+        assert await call(gateway, rows=2) == "ran"
+        assert (await call(gateway, rows=6)).startswith("Paused")
+        await gateway.vote("deny")
+        (tmp_path / "words").write_text("Deletes everything.")
+        assert "no longer holds" in await call(gateway, rows=3)  # found out at the claim
+        assert (await call(gateway, rows=3)).startswith("Paused")
+        assert (await gateway.asked()).action.operands != action.operands
 
 
 async def test_b9_a_pinned_tool_that_is_another_is_denied_and_hidden(start, changing, modern_request):

@@ -15,8 +15,9 @@ import pytest
 import pytest_asyncio
 
 from consentry.actions import Action, Actor, Kind, Operand
+from consentry.consent.bounds import Bound
 from consentry.consent.model import Ballot, BallotVerdict, OutcomeStatus, Submission
-from consentry.consent.standing import Bound, StandingPattern
+from consentry.consent.standing import StandingPattern
 from consentry.policy.model import Facts
 from consentry.server.guard import COOKIE
 

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from consentry.actions import Operand
 from consentry.consent.model import ActionState
 from consentry.consent.states import RequestState
 
@@ -350,6 +351,32 @@ async def test_a_standing_grant_is_simulated_before_it_is_made(site, read) -> No
     broken = await site.post("/grants/simulate", {**draft, "arguments": '{"limit": 5}'})
     assert broken.status_code == 400
     assert "exactly one bound" in broken.text
+
+
+async def test_a_standing_grant_may_pin_bytes_and_bound_the_context(site, read) -> None:
+    asked = {
+        "arguments": {"call": {"limit": 7}},
+        "operands": (Operand("plan=out", "ab" * 32),),
+        "context": {"run": "n/7"},
+    }
+    await site.ask("dataset.read", "warehouse", **asked)
+    draft = {
+        "actor": site.actor.id, "operation": "dataset.read", "resource": "warehouse", "uses": "3", "hours": "2",
+        "arguments": '{"/call/limit": {"at_most": 9}}', "operands": f'{{"plan=out": "{"ab" * 32}"}}',
+        "context": '{"run": {"prefix": "n/"}}',
+    }  # fmt: skip
+    assert "would have let 1 past action through" in read((await site.post("/grants/simulate", draft)).text).text
+    for without in ("operands", "context"):
+        page = read((await site.post("/grants/simulate", {**draft, without: "{}"})).text)
+        assert "would have let 0 past actions through" in page.text
+    assert (await site.post("/grants", {**draft, "reason": "routine"})).status_code == 303
+    shown = read((await site.get("/grants")).text).text
+    assert "/call/limit at most 9" in shown
+    assert f"plan=out pinned to {'ab' * 32}" in shown
+    assert 'context: run prefix "n/"' in shown
+    broken = await site.post("/grants/simulate", {**draft, "operands": '{"plan=out": "ABAB"}'})
+    assert broken.status_code == 400
+    assert "64 lower-case hex digits" in broken.text
 
 
 async def test_g3_links_and_tokens_are_shown_once(site, read) -> None:

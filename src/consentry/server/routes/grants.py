@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from consentry.actions import NotExact
 from consentry.consent import errors as gate
-from consentry.consent.standing import InvalidPattern, StandingPattern
+from consentry.consent.bounds import InvalidPattern
+from consentry.consent.standing import StandingPattern
 from consentry.server.access import ANY_SESSION, PERSONS
 from consentry.server.endpoint import Call, Endpoint
 from consentry.server.problems import FieldError, InvalidBody

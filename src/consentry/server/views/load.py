@@ -166,7 +166,7 @@ def _people(load: Load, roster: Roster) -> list[PersonLoadView]:
 
 def _shape(saving: Saving, days: int, roster: Roster, origin: str) -> ShapeView:
     shape, pattern = saving.shape, saving.shape.pattern
-    bounds = None if pattern is None else sorted(pattern.arguments.items())
+    bounds = None if pattern is None else pattern.limits()
     agent = roster.agents.get(shape.actor)
     return ShapeView(
         operation=shape.operation,
@@ -175,7 +175,7 @@ def _shape(saving: Saving, days: int, roster: Roster, origin: str) -> ShapeView:
         name=party(Kind.PERSON, shape.actor, roster) if agent is None else agent.name,
         arguments=list(shape.arguments),
         tally=TallyView.of(shape.tally),
-        proposal=None if bounds is None else [BoundView(argument=name, bound=bound.kind) for name, bound in bounds],
+        proposal=None if bounds is None else [BoundView(argument=name, bound=kind) for name, kind in bounds],
         obstacle=shape.obstacle,
         would_have_let_through=saving.saved,
         grant_url=None if pattern is None else origin + grant_path(saving, days),

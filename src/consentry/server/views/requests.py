@@ -223,8 +223,9 @@ class StandingBody(Body):
 
     pattern: JsonMap = Field(
         examples=[{"actor": "agt_…", "operation": "dataset.export", "resource": "crm", "arguments": {}}],
-        description="`actor`, `operation`, `resource`, and for every argument one bound: "
-        "`{equals}`, `{one_of}`, `{at_most}` or `{prefix}`",
+        description="`actor`, `operation`, `resource`, and for every one of `arguments` and `context`, by name or JSON "
+        "pointer, one bound: `{equals}`, `{one_of}`, `{at_most}` or `{prefix}`; `operands` are what an action pins, by "
+        "name and SHA-256",
     )
     uses: Annotated[int, Field(ge=1, le=2**31 - 1)]
     expires_ms: Annotated[int, Field(ge=1, le=2**53 - 1)] = Field(description="from now")

@@ -44,6 +44,8 @@ class Draft:
     operation: str = ""
     resource: str = ""
     arguments: str = "{}"
+    operands: str = "{}"
+    context: str = "{}"
     uses: str = "10"
     hours: str = "24"
     reason: str = ""
@@ -55,11 +57,12 @@ class Draft:
     @classmethod
     def around(cls, pattern: StandingPattern, weekly: int) -> Draft:
         """The form for a pattern, for one week of `weekly` uses."""
+        told = pattern.to_json()
         return cls(
             actor=pattern.actor,
             operation=pattern.operation,
             resource=pattern.resource,
-            arguments=canonical(pattern.to_json()["arguments"]).decode("utf-8"),
+            **{name: canonical(told.get(name, {})).decode("utf-8") for name in ("arguments", "operands", "context")},
             uses=str(weekly),
             hours=str(7 * 24),
         )
@@ -72,6 +75,8 @@ class Draft:
                 "operation": self.operation,
                 "resource": self.resource,
                 "arguments": parse_object(self.arguments or "{}", what="arguments"),
+                "operands": parse_object(self.operands or "{}", what="operands"),
+                "context": parse_object(self.context or "{}", what="context"),
             }
         )
 
@@ -91,7 +96,7 @@ def grant_row(grant: Grant, action: Action | None, roster: Roster) -> GrantRow:
         operation=operation,
         resource=resource,
         holder=_holder(holder, roster),
-        bounds=() if pattern is None else bounds(pattern.to_json()["arguments"]),
+        bounds=() if pattern is None else bounds(pattern),
         signer=None if grant.signer is None else person(grant.signer, roster),
         state=look("used" if grant.state is GrantState.CLAIMED else grant.state.value),
         open=grant.state.value == "open",
@@ -104,10 +109,19 @@ def grant_row(grant: Grant, action: Action | None, roster: Roster) -> GrantRow:
     )
 
 
-def bounds(arguments: Json) -> tuple[tuple[str, str], ...]:
-    """Each argument with its bound, in words: `rows`, `at most 100`."""
-    assert isinstance(arguments, Mapping)
-    return tuple((name, _bound(bound)) for name, bound in sorted(arguments.items()))
+def bounds(pattern: StandingPattern) -> tuple[tuple[str, str], ...]:
+    """Each argument with its bound, in words: `rows`, `at most 100`; what is pinned, and the context."""
+    told = pattern.to_json()
+    return (
+        *_bounds(told["arguments"]),
+        *((operand.name, f"pinned to {operand.sha256}") for operand in pattern.operands),
+        *((f"context: {name}", bound) for name, bound in _bounds(told.get("context", {}))),
+    )
+
+
+def _bounds(given: Json) -> tuple[tuple[str, str], ...]:
+    assert isinstance(given, Mapping)
+    return tuple((name, _bound(bound)) for name, bound in sorted(given.items()))
 
 
 def _bound(bound: Json) -> str:

@@ -15,7 +15,7 @@ _WHY_NOT = {
     Obstacle.FEW: "Approved too seldom to say.",
     Obstacle.DENIED: "Somebody said no to it: it is worth asking.",
     Obstacle.MORE_THAN_ONE_VOTE: "Its rules ask for more than one signed-in person’s word.",
-    Obstacle.PINNED: "It pins operands or context, which no pattern can bound.",
+    Obstacle.PINNED: "What it pins by hash differs each time.",
     Obstacle.VARIES: "Its arguments differ each time, within no bound.",
 }
 _KINDS = {
@@ -23,6 +23,7 @@ _KINDS = {
     "one_of": "one of the values that came",
     "at_most": "at most the largest that came",
     "prefix": "in the folder that all were in",
+    "sha256": "always the same bytes",
 }
 
 
@@ -105,7 +106,7 @@ def _hours(counts: tuple[int, ...]) -> tuple[Hour, ...]:
 
 def _again(saving: Saving, days: int, roster: Roster) -> Again:
     shape, pattern = saving.shape, saving.shape.pattern
-    bounds = () if pattern is None else tuple((n, _KINDS[bound.kind]) for n, bound in sorted(pattern.arguments.items()))
+    bounds = () if pattern is None else tuple((name, _KINDS[kind]) for name, kind in pattern.limits())
     return Again(
         operation=shape.operation,
         resource=shape.resource,
