@@ -73,11 +73,6 @@ def words(passage: str) -> frozenset[str]:
     return frozenset(_WORD.findall(passage.lower()))
 
 
-def vocabulary(text: str) -> frozenset[str]:
-    """All words that `near` could give back anywhere in the text."""
-    return frozenset(_WORD.findall(text.lower()))
-
-
 @lru_cache(maxsize=4096)
 def key_words(key: str) -> frozenset[str]:
     """The words in a JSON key or a column name: `primaryEmail`, `primary_email` and `PRIMARY EMAIL` alike."""

@@ -50,7 +50,7 @@ class Engine:
         if not found:
             return found
         least, only = self.min_score, self._only
-        strong = [one for one in found if one.score >= least]
+        strong = [one for one in found if one[3] >= least]
         return resolve(strong if only is None else [one for one in strong if one.type in only], len(text), text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from consentry.sanitize import entities
@@ -38,8 +38,8 @@ class Finding(NamedTuple):
         return isinstance(other, Finding) and _reading_order(self) < _reading_order(other)
 
 
-_START = attrgetter("start")
-_PLACE = attrgetter("start", "end", "type", "score", "detector")
+_START = itemgetter(1)
+_PLACE = itemgetter(1, 2, 0, 3, 4)
 
 
 def _reading_order(finding: Finding) -> tuple[int, int, str, float, str]:
@@ -63,24 +63,24 @@ def resolve(findings: Iterable[Finding], text_len: int, text: str | None = None)
     that is one number or code as a whole: a phone number seen in an account number is none. Empty spans and spans
     outside `0…text_len` are a detector's fault and raise `ValueError`.
     """
-    found = list(findings)
-    for one in found:
-        if not 0 <= one.start < one.end <= text_len:
-            raise ValueError(f"the detector `{one.detector}` reported a span outside the text")
-    found.sort(key=_START)
     kept: list[Finding] = []
     group: list[Finding] = []
     reach = 0
-    for one in found:
-        if one.start >= reach:
-            kept += group if len(group) < 2 else _strongest(sorted(group, key=_PLACE), text)
-            group = [one]
-            reach = one.end
+    for one in sorted(findings, key=_START):
+        start, end = one[1], one[2]
+        if not 0 <= start < end <= text_len:
+            raise ValueError(f"the detector `{one.detector}` reported a span outside the text")
+        if start >= reach:
+            if group:
+                kept += _strongest(sorted(group, key=_PLACE), text)
+                group = []
+            kept.append(one)
+            reach = end
         else:
+            group = group or [kept.pop()]
             group.append(one)
-            reach = max(reach, one.end)
-    kept += group if len(group) < 2 else _strongest(sorted(group, key=_PLACE), text)
-    return kept
+            reach = max(reach, end)
+    return kept + _strongest(sorted(group, key=_PLACE), text) if group else kept
 
 
 def _strongest(group: list[Finding], text: str | None) -> list[Finding]:

@@ -46,11 +46,14 @@ _ZERO_WIDTH = 0x200B
 _ASCII, _BEYOND = 0x7F, ord("?")
 _TAKEN, _TAKEN_BYTE = 0x80, b"\x80"
 """Stands for a character that is to be taken out; nothing else has that byte."""
+_SHORT = 1000
+"""So few characters are quicker looked through without an array of them."""
 _KINDS = 8
 """So few kinds of characters are quicker replaced one kind after the other."""
 
 Codes = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.intp]
+_NOWHERE: Places = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,15 @@ def _tables() -> _Tables:
 
 
 @cache
+def _notable() -> re.Pattern[str]:
+    """The characters that are worth a look."""
+    notable = _tables().notable
+    edges = np.flatnonzero(np.diff(notable, prepend=False, append=False)).tolist()
+    ranges = [f"\\U{first:08x}-\\U{past - 1:08x}" for first, past in zip(edges[::2], edges[1::2], strict=True)]
+    return re.compile(f"[{''.join(ranges)}\\U{_TAGS << 12:08x}-\\U{(_TAGS << 12) + 0xFFF:08x}]")
+
+
+@cache
 def invisible() -> re.Pattern[str]:
     """Runs of characters that show nothing."""
     return re.compile(f"[{INVISIBLE}]+")
@@ -114,6 +126,8 @@ def fold(text: str) -> Folded:
     A run of look-alike letters is replaced only where it touches a Latin letter, a digit or an `@`: words of another
     script stay as they are.
     """
+    if len(text) < _SHORT and _notable().search(text) is None:
+        return Folded(text, text.encode("ascii", "replace"), _NOWHERE)
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     tables = _tables()
     strange = np.flatnonzero(codes > _ASCII)

@@ -30,6 +30,9 @@ _SPACE = ord(" ")
 _CONTROL = np.array([point not in (*range(9, 14), 30) for point in range(_SPACE)])
 """By code below the blank: whether it is taken as a sign. Those that stand between words and texts are not."""
 _DELETE = b"\x7f"
+_CONTROLS = bytes(np.flatnonzero(_CONTROL).tolist()) + _DELETE
+_SHORT = 2000
+"""So few characters are quicker looked through without an array of them."""
 _UNPRINTABLE = bytes(range(9)) + bytes(range(14, 32)) + b"\x7f"
 
 Places = npt.NDArray[np.intp]
@@ -62,15 +65,13 @@ class View:
     """One way to read a text.
 
     What the character at `i` stands for begins at `firsts[i]` of the original and ends at `pasts[i]`; without them the
-    offsets are the same. `data` has one byte for each character: itself, or `?` beyond ASCII. `words`, where known, are
-    all the words in it.
+    offsets are the same. `data` has one byte for each character: itself, or `?` beyond ASCII.
     """
 
     text: str
     data: bytes
     firsts: Places | Gaps | None = field(default=None, compare=False)
     pasts: Places | Gaps | None = field(default=None, compare=False)
-    words: frozenset[str] | None = None
 
     @property
     def is_original(self) -> bool:
@@ -111,8 +112,10 @@ def _without_signs(base: View) -> View | None:
     where there are none. A view of its own beside the plain one: elsewhere such characters stand between values.
     """
     codes = np.frombuffer(base.data, np.uint8)
-    low = codes[codes < _SPACE]
-    if _DELETE not in base.data and not _CONTROL[low].any():
+    if len(codes) < _SHORT:
+        if len(base.data.translate(None, _CONTROLS)) == len(codes):
+            return None
+    elif _DELETE not in base.data and not _CONTROL[codes[codes < _SPACE]].any():
         return None
     shown = np.ones(len(codes), bool)
     for found in _SIGN.finditer(base.text):

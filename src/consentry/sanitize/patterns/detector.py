@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -17,6 +17,7 @@ from consentry.sanitize.normalize import View, decoded, views
 from consentry.sanitize.patterns import store, tables
 from consentry.sanitize.patterns.lexicon import WORDS
 from consentry.sanitize.patterns.matching import Matcher, Matches, matcher
+from consentry.sanitize.patterns.naming import Naming, Surroundings
 from consentry.sanitize.patterns.pattern import SEPARATOR, Pattern
 
 Words = frozenset[str]
@@ -24,15 +25,9 @@ Words = frozenset[str]
 _made = tuple.__new__
 """Makes a finding without the call that names its fields."""
 
-_MANY = 64
-_CROWDED = 128
-"""So many matches, and so few characters for each that words could lift: then it pays to list the words of the text, so
-that most places need not be looked around."""
-
-_SEARCHED = 16_000
-"""So many characters are searched for a word in the time that a look around one match takes."""
 _AFTER_ALONE = f" \t\r\n{SEPARATOR}"
 """Nothing at all is in it, too."""
+_LONGEST_BEFORE = 24
 _MOST = 0.99
 _LIKELY = 0.5
 _NONE: Words = frozenset()
@@ -40,10 +35,12 @@ _NONE: Words = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """The words of the key that each text of several joined stands under; `starts` is where the texts begin."""
+    """The words of the key that each text of several joined stands under, and whether there are any at all; `starts` is
+    where the texts begin."""
 
     words: Sequence[Words]
     starts: Sequence[int]
+    any: bool
 
     def at(self, view: View, start: int, end: int) -> Words:
         """The words of the key over a span of a view."""
@@ -57,10 +54,13 @@ class PatternDetector:
 
     name = "patterns"
 
-    def __init__(self, patterns: Sequence[Pattern], matcher: Matcher, floor: float = 0.0) -> None:
+    def __init__(
+        self, patterns: Sequence[Pattern], matcher: Matcher, floor: float = 0.0, directory: Path | None = None
+    ) -> None:
         self._matcher = matcher
         self._floor = floor
         self._words = {pattern.id: WORDS.get(pattern.type, _NONE) | pattern.words for pattern in patterns}
+        self._naming = Naming(frozenset().union(*self._words.values()), directory)
         self._unlikely = {row.id for row in patterns if max(row.score, row.confirmed) < _LIKELY}
         """What words around it make likely, or a check where nothing at all stands around it."""
         self._reasons = {pattern.id: _reasons(pattern) for pattern in patterns}
@@ -78,7 +78,8 @@ class PatternDetector:
 
     def scan(self, text: str, context: Context) -> list[Finding]:
         """Every finding from the floor up, overlapping ones included."""
-        keys = _Keys((_key_words(context),), ())
+        words = _key_words(context)
+        keys = _Keys((words,), (), bool(words))
         return self._found(text, keys)
 
     def scan_many(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[list[Finding]]:
@@ -86,7 +87,7 @@ class PatternDetector:
         starts = [0, *accumulate(len(text) + 1 for text in texts)]
 
         words = [_key_words(context) for context in contexts]
-        keys = _Keys(words[:1] if len(set(words)) == 1 else words, starts)
+        keys = _Keys(words[:1] if len(set(words)) == 1 else words, starts, any(words))
         found: list[list[Finding]] = [[] for _ in texts]
         for one in self._found(SEPARATOR.join(texts), keys):
             cell = bisect_right(starts, one.start) - 1
@@ -108,95 +109,91 @@ class PatternDetector:
     def _look(self, view: View, keys: _Keys, found: list[Finding], wrapped: list[tuple[int, int]]) -> None:
         text = view.text
         mine: list[Finding] = []
-        matches = self._matcher.matches(text, view.data)
-        if _crowded(matches, len(text)):
-            view = replace(view, words=surroundings.vocabulary(text))
-        for pattern, hits in matches:
+        liftable: list[Matches] = []
+        for pattern, hits in self._matcher.matches(text, view.data):
             if pattern is tables.BASE64:
                 wrapped += [match.span() for match in hits]
                 continue
-            if pattern.after:
-                hits = [
-                    hit for hit in hits if surroundings.word_before(text, hit.start(pattern.group)) in pattern.after
-                ]
+            standing = _after_words(pattern, hits, text) if pattern.after else hits
             if pattern.lift:
-                self._weigh(pattern, hits, view, keys, mine)
+                liftable.append((pattern, standing))
             else:
-                self._check(pattern, hits, mine)
+                self._check(pattern, standing, mine)
+        if liftable:
+            spans = [match.span(pattern.group) for pattern, hits in liftable for match in hits]
+            around = self._naming.around(text, view.data, spans)
+            for pattern, hits in liftable:
+                self._weigh(pattern, hits, view, _Near(around, keys), mine)
         found += mine if view.is_original else view.led_back(mine)
 
     def _check(self, pattern: Pattern, hits: Sequence[re.Match[str]], found: list[Finding]) -> None:
         """Adds those matches of a pattern that no word makes likelier: its check alone decides."""
         bare, checked, *_ = self._reasons[pattern.id]
         kind, score, sure, check, group = pattern.type, pattern.score, pattern.confirmed, pattern.check, pattern.group
-        name, subtype, least, add = self.name, pattern.subtype, self._floor, found.append
+        name, subtype, least = self.name, pattern.subtype, self._floor
+        if check is None or check is bool:
+            mine, reason = (score, bare) if check is None else (sure, checked)
+            if mine >= least:
+                spans = [match.span(group) for match in hits]
+                found += [_made(Finding, (kind, start, end, mine, name, reason, subtype)) for start, end in spans]
+            return
+        add = found.append
         checked_group = group if pattern.checked is None else pattern.checked
         for match in hits:
-            start, end = match.span(group)
-            verdict = None if check is None else check(match[checked_group])
+            verdict = check(match[checked_group])
             if verdict:
                 if sure >= least:
-                    add(_made(Finding, (kind, start, end, sure, name, checked, subtype)))
+                    add(_made(Finding, (kind, *match.span(group), sure, name, checked, subtype)))
             elif verdict is None and score >= least:
-                add(_made(Finding, (kind, start, end, score, name, bare, subtype)))
+                add(_made(Finding, (kind, *match.span(group), score, name, bare, subtype)))
 
     def _weigh(
-        self, pattern: Pattern, hits: Sequence[re.Match[str]], view: View, keys: _Keys, found: list[Finding]
+        self, pattern: Pattern, hits: Sequence[re.Match[str]], view: View, near: _Near, found: list[Finding]
     ) -> None:
         """Adds those matches of a pattern that its check and the words around them leave."""
         kind, group, name, subtype, add = pattern.type, pattern.group, self.name, pattern.subtype, found.append
+        words, reasons, floor, check = self._words[pattern.id], self._reasons[pattern.id], self._floor, pattern.check
+        weak, nameable = max(pattern.score, pattern.confirmed) < floor, near.may_name(words)
         text = view.text
-        if max(pattern.score, pattern.confirmed) < self._floor and not self._may_be_lifted(
-            pattern, len(hits), view, keys
-        ):
-            hits = _before_blanks(text, hits, group) if pattern.check else []
+        if weak and not nameable:
+            hits = _before_blanks(text, hits, group) if check else []
         for match in hits:
             start, end = match.span(group)
-            judged = self._judge(pattern, view, start, end, keys)
-            if judged is not None:
-                score, reason = judged
-                add(_made(Finding, (kind, start, end, score, name, reason, subtype)))
-
-    def _judge(self, pattern: Pattern, view: View, start: int, end: int, keys: _Keys) -> tuple[float, str] | None:
-        """The score of a match and why, or None where it cannot be one or does not reach the floor."""
-        text = view.text
-        score, kind = pattern.score, 0
-        if pattern.check is not None:
-            verdict = pattern.check(text[start:end])
+            lifted = nameable and weak and near.names(view, start, end, words)
+            if weak and not lifted and (check is None or text[end : end + 1] not in _AFTER_ALONE):
+                continue
+            verdict = None if check is None else check(text[start:end])
             if verdict is False:
-                return None
-            if verdict:
-                score, kind = pattern.confirmed, 1
-        if self._supported(view, start, end, pattern, keys):
-            score, kind = min(_MOST, score + pattern.lift), kind + 2
-        elif kind == 1 and score < _LIKELY and pattern.id in self._unlikely and _by_itself(view, start, end, keys):
-            score = _LIKELY + score / 4
-        return (score, self._reasons[pattern.id][kind]) if score >= self._floor else None
+                continue
+            score, why = (pattern.confirmed, 1) if verdict else (pattern.score, 0)
+            if lifted or (nameable and not weak and near.names(view, start, end, words)):
+                score, why = min(_MOST, score + pattern.lift), why + 2
+            elif why and score < _LIKELY and pattern.id in self._unlikely and near.nothing(view, start, end):
+                score = _LIKELY + score / 4
+            if score >= floor:
+                add(_made(Finding, (kind, start, end, score, name, reasons[why], subtype)))
 
-    def _may_be_lifted(self, pattern: Pattern, hits: int, view: View, keys: _Keys) -> bool:
-        """Whether a word that lifts the pattern stands anywhere in the text or over it, as far as it pays to look."""
-        words = self._words[pattern.id]
-        if view.words is not None:
-            possible = not words.isdisjoint(view.words)
-        elif hits * _SEARCHED > len(words) * len(view.text):
-            text = view.text.lower()
-            possible = any(word in text for word in words)
-        else:
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """What stands around the matches of one view, and over them."""
+
+    around: Surroundings
+    keys: _Keys
+
+    def may_name(self, words: Words) -> bool:
+        """Whether one of the words may be near any match, or in a key."""
+        return self.keys.any or self.around.may_name(words)
+
+    def names(self, view: View, start: int, end: int, words: Words) -> bool:
+        """Whether one of the words is near, or in the key."""
+        if self.around.any_of(words, start, end):
             return True
-        return possible or not all(map(words.isdisjoint, keys.words))
+        return self.keys.any and not words.isdisjoint(self.keys.at(view, start, end))
 
-    def _supported(self, view: View, start: int, end: int, pattern: Pattern, keys: _Keys) -> bool:
-        words = self._words[pattern.id]
-        possible = view.words is None or not words.isdisjoint(view.words)
-        if possible and not words.isdisjoint(surroundings.near(view.text, start, end)):
-            return True
-        return not words.isdisjoint(keys.at(view, start, end))
-
-
-def _crowded(matches: Sequence[Matches], length: int) -> bool:
-    if sum(len(hits) for _, hits in matches) <= _MANY:
-        return False
-    return _CROWDED * sum(len(hits) for pattern, hits in matches if pattern.lift > 0) > length
+    def nothing(self, view: View, start: int, end: int) -> bool:
+        """Whether the text is nothing but this, and under no key."""
+        return surroundings.alone(view.text, start, end) and not self.keys.at(view, start, end)
 
 
 def _before_blanks(text: str, hits: Sequence[re.Match[str]], group: int | str) -> list[re.Match[str]]:
@@ -204,8 +201,18 @@ def _before_blanks(text: str, hits: Sequence[re.Match[str]], group: int | str) -
     return [match for match in hits if text[(end := match.end(group)) : end + 1] in _AFTER_ALONE]
 
 
-def _by_itself(view: View, start: int, end: int, keys: _Keys) -> bool:
-    return surroundings.alone(view.text, start, end) and not keys.at(view, start, end)
+def _after_words(pattern: Pattern, hits: list[re.Match[str]], text: str) -> list[re.Match[str]]:
+    """The matches right after one of the words that must stand before them."""
+    words, group = pattern.after, pattern.group
+    return [hit for hit in hits if _follows(words, text, hit.start(group))]
+
+
+def _follows(words: Words, text: str, start: int) -> bool:
+    """Whether one of the words stands right before the place. The plainest case comes first: it is by far quicker."""
+    passage = text[start - _LONGEST_BEFORE if start > _LONGEST_BEFORE else 0 : start]
+    if passage[-1:] == " " and passage[passage.rfind(" ", 0, -1) + 1 : -1].lower() in words:
+        return True
+    return surroundings.word_before(text, start) in words
 
 
 def _reasons(pattern: Pattern) -> tuple[str, str, str, str]:
@@ -239,4 +246,4 @@ def _moved(finding: Finding, by: int) -> Finding:
 def _default(types: frozenset[str] | None, floor: float, directory: Path) -> PatternDetector:
     wanted = [row for row in tables.ALL if types is None or row.type in types]
     rows = [row for row in wanted if max(row.score, row.confirmed) + row.lift >= floor]
-    return PatternDetector(rows, matcher([*rows, tables.BASE64], directory), floor)
+    return PatternDetector(rows, matcher([*rows, tables.BASE64], directory), floor, directory)

@@ -27,6 +27,8 @@ _MANY = 6
 _TOGETHER = 24
 _ZERO, _TEN = np.uint8(48), np.uint8(10)
 _MERGE = 256
+_SHORT = 600
+"""So few characters are looked through as a whole."""
 _FEW = 8
 """Triggers that compile faster than a file is worth."""
 SHIFT: Final = 40
@@ -84,6 +86,9 @@ class VectorMatcher:
 
     def matches(self, text: str, data: bytes) -> list[Matches]:
         found: list[Matches] = []
+        if len(data) < _SHORT:
+            self._match_short(text, data, found)
+            return found
         self._anywhere.add_matches(text, self._anywhere.places(data), found)
         digits = np.flatnonzero((np.frombuffer(data, np.uint8) - _ZERO) < _TEN)
         for one, least in ((self._sparse, 1), (self._dense, _MANY)):
@@ -91,6 +96,15 @@ class VectorMatcher:
             if windows is not None:
                 one.add_matches(text, one.places_within(data, windows), found)
         return found
+
+    def _match_short(self, text: str, data: bytes, found: list[Matches]) -> None:
+        """The same without windows, which cost more than they save."""
+        self._anywhere.add_few(text, data, found)
+        digits = len(data) - len(data.translate(None, b"0123456789"))
+        if digits:
+            self._sparse.add_few(text, data, found)
+        if digits >= _MANY:
+            self._dense.add_few(text, data, found)
 
 
 def _windows(digits: Places, least: int, length: int) -> Windows | None:
@@ -141,6 +155,17 @@ class _Pass:
             starts = np.cumsum(lengths) - lengths
             found += (begins - starts)[np.searchsorted(starts, found & END, side="right") - 1]
         return found
+
+    def add_few(self, text: str, data: bytes, found: list[Matches]) -> None:
+        """Appends what matches in a short text."""
+        places = [] if self._vector is None else self._vector.places(data)
+        if len(places) > 1:
+            places.sort()
+        by_group: defaultdict[int, list[int]] = defaultdict(list)
+        for place in places:
+            by_group[place >> SHIFT].append(place & END)
+        for group, offsets in by_group.items():
+            self._groups[group].add_matches(text, offsets, found)
 
     def add_matches(self, text: str, places: Places, found: list[Matches]) -> None:
         """Appends what matches around these places of triggers."""
