@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -28,6 +28,9 @@ _made = tuple.__new__
 _AFTER_ALONE = f" \t\r\n{SEPARATOR}"
 """Nothing at all is in it, too."""
 _LONGEST_BEFORE = 24
+_CROWDED = 256
+_GAP = b" " * 8
+_BLANKS = bytes.maketrans(b"\t\r\n", b"   ")
 _MOST = 0.99
 _LIKELY = 0.5
 _NONE: Words = frozenset()
@@ -63,6 +66,7 @@ class PatternDetector:
         self._naming = Naming(frozenset().union(*self._words.values()), directory)
         self._unlikely = {row.id for row in patterns if max(row.score, row.confirmed) < _LIKELY}
         """What words around it make likely, or a check where nothing at all stands around it."""
+        self._weak = {row.id for row in patterns if max(row.score, row.confirmed) < floor}
         self._reasons = {pattern.id: _reasons(pattern) for pattern in patterns}
         self.types = frozenset(pattern.type for pattern in patterns)
 
@@ -110,7 +114,8 @@ class PatternDetector:
         text = view.text
         mine: list[Finding] = []
         liftable: list[Matches] = []
-        for pattern, hits in self._matcher.matches(text, view.data):
+        crowd = _Crowd(self._naming, self._weak, self._words, view, keys)
+        for pattern, hits in self._matcher.matches(text, view.data, crowd.comes_to_nothing):
             if pattern is tables.BASE64:
                 wrapped += [match.span() for match in hits]
                 continue
@@ -121,7 +126,7 @@ class PatternDetector:
                 self._check(pattern, standing, mine)
         if liftable:
             spans = [match.span(pattern.group) for pattern, hits in liftable for match in hits]
-            around = self._naming.around(text, view.data, spans)
+            around = crowd.around or self._naming.around(text, view.data, spans)
             for pattern, hits in liftable:
                 self._weigh(pattern, hits, view, _Near(around, keys), mine)
         found += mine if view.is_original else view.led_back(mine)
@@ -134,8 +139,7 @@ class PatternDetector:
         if check is None or check is bool:
             mine, reason = (score, bare) if check is None else (sure, checked)
             if mine >= least:
-                spans = [match.span(group) for match in hits]
-                found += [_made(Finding, (kind, start, end, mine, name, reason, subtype)) for start, end in spans]
+                found += [_made(Finding, (kind, *match.span(group), mine, name, reason, subtype)) for match in hits]
             return
         add = found.append
         checked_group = group if pattern.checked is None else pattern.checked
@@ -153,7 +157,7 @@ class PatternDetector:
         """Adds those matches of a pattern that its check and the words around them leave."""
         kind, group, name, subtype, add = pattern.type, pattern.group, self.name, pattern.subtype, found.append
         words, reasons, floor, check = self._words[pattern.id], self._reasons[pattern.id], self._floor, pattern.check
-        weak, nameable = max(pattern.score, pattern.confirmed) < floor, near.may_name(words)
+        weak, nameable = pattern.id in self._weak, near.may_name(words)
         text = view.text
         if weak and not nameable:
             hits = _before_blanks(text, hits, group) if check else []
@@ -172,6 +176,32 @@ class PatternDetector:
                 score = _LIKELY + score / 4
             if score >= floor:
                 add(_made(Finding, (kind, start, end, score, name, reasons[why], subtype)))
+
+
+class _Crowd:
+    """Tells, where a text is crowded with what could be something only under a word that names it, what need not be
+    looked at, since no such word is there."""
+
+    def __init__(
+        self, naming: Naming, weak: Collection[str], words: Mapping[str, Words], view: View, keys: _Keys
+    ) -> None:
+        self._naming, self._weak, self._words, self._view, self._keys = naming, weak, words, view, keys
+        self.around: Surroundings | None = None
+
+    def comes_to_nothing(self, pattern: Pattern, triggers: int) -> bool:
+        """Whether no match of a pattern with so many triggers can reach the score that is reported."""
+        if triggers < _CROWDED or pattern.id not in self._weak or self._keys.any:
+            return False
+        view = self._view
+        if self.around is None:
+            self.around = self._naming.within(view.text, view.data)
+            self._gaps = _has_gaps(view.data)
+        return not (self._gaps or self.around.may_name(self._words[pattern.id]))
+
+
+def _has_gaps(data: bytes) -> bool:
+    """Whether something may stand by itself within a longer text: between texts that were joined, or much blank."""
+    return SEPARATOR.encode() in data.rstrip(SEPARATOR.encode()) or _GAP in data.translate(_BLANKS)
 
 
 @dataclass(frozen=True, slots=True)

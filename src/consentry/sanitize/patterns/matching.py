@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,16 +39,19 @@ _NOWHERE: Places = np.zeros(0, np.intp)
 Windows = tuple[Places, Places]
 """Where stretches of a text begin, and where they end."""
 Matches = tuple[Pattern, "list[re.Match[str]]"]
+Needless = Callable[[Pattern, int], bool]
+"""Whether so many triggers of a pattern need not be looked at, for nothing would come of its matches."""
 
 
 class Matcher(Protocol):
     """All matches in one text by their pattern, in reading order; patterns without any may be left out.
 
     `data` has one byte for each character of the text: itself, or `?` beyond ASCII, which keeps the offsets, and is as
-    little a word character as what it stands for.
+    little a word character as what it stands for. Patterns for which `needless` is true of their number of triggers may
+    be left out.
     """
 
-    def matches(self, text: str, data: bytes) -> list[Matches]: ...
+    def matches(self, text: str, data: bytes, needless: Needless) -> list[Matches]: ...
 
 
 def matcher(patterns: Sequence[Pattern], directory: Path | None) -> Matcher:
@@ -67,7 +70,7 @@ class PlainMatcher:
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = [(pattern, compiled(pattern)) for pattern in patterns]
 
-    def matches(self, text: str, data: bytes) -> list[Matches]:
+    def matches(self, text: str, data: bytes, needless: Needless) -> list[Matches]:
         return [(pattern, list(regex.finditer(text))) for pattern, regex in self._patterns]
 
 
@@ -84,27 +87,27 @@ class VectorMatcher:
         self._sparse = _Pass([pattern for pattern in windowed if not pattern.dense], directory)
         self._dense = _Pass([pattern for pattern in windowed if pattern.dense], directory)
 
-    def matches(self, text: str, data: bytes) -> list[Matches]:
+    def matches(self, text: str, data: bytes, needless: Needless) -> list[Matches]:
         found: list[Matches] = []
         if len(data) < _SHORT:
-            self._match_short(text, data, found)
+            self._match_short(text, data, needless, found)
             return found
-        self._anywhere.add_matches(text, self._anywhere.places(data), found)
+        self._anywhere.add_matches(text, self._anywhere.places(data), needless, found)
         digits = np.flatnonzero((np.frombuffer(data, np.uint8) - _ZERO) < _TEN)
         for one, least in ((self._sparse, 1), (self._dense, _MANY)):
             windows = _windows(digits, least, len(data))
             if windows is not None:
-                one.add_matches(text, one.places_within(data, windows), found)
+                one.add_matches(text, one.places_within(data, windows), needless, found)
         return found
 
-    def _match_short(self, text: str, data: bytes, found: list[Matches]) -> None:
+    def _match_short(self, text: str, data: bytes, needless: Needless, found: list[Matches]) -> None:
         """The same without windows, which cost more than they save."""
-        self._anywhere.add_few(text, data, found)
+        self._anywhere.add_few(text, data, needless, found)
         digits = len(data) - len(data.translate(None, b"0123456789"))
         if digits:
-            self._sparse.add_few(text, data, found)
+            self._sparse.add_few(text, data, needless, found)
         if digits >= _MANY:
-            self._dense.add_few(text, data, found)
+            self._dense.add_few(text, data, needless, found)
 
 
 def _windows(digits: Places, least: int, length: int) -> Windows | None:
@@ -156,7 +159,7 @@ class _Pass:
             found += (begins - starts)[np.searchsorted(starts, found & END, side="right") - 1]
         return found
 
-    def add_few(self, text: str, data: bytes, found: list[Matches]) -> None:
+    def add_few(self, text: str, data: bytes, needless: Needless, found: list[Matches]) -> None:
         """Appends what matches in a short text."""
         places = [] if self._vector is None else self._vector.places(data)
         if len(places) > 1:
@@ -165,16 +168,16 @@ class _Pass:
         for place in places:
             by_group[place >> SHIFT].append(place & END)
         for group, offsets in by_group.items():
-            self._groups[group].add_matches(text, offsets, found)
+            self._groups[group].add_matches(text, offsets, needless, found)
 
-    def add_matches(self, text: str, places: Places, found: list[Matches]) -> None:
+    def add_matches(self, text: str, places: Places, needless: Needless, found: list[Matches]) -> None:
         """Appends what matches around these places of triggers."""
         if not len(places):
             return
         index, offsets = places >> SHIFT, (places & END).tolist()
         cuts = [0, *(np.flatnonzero(index[1:] != index[:-1]) + 1).tolist(), len(offsets)]
         for group, first, last in zip(index[cuts[:-1]].tolist(), cuts[:-1], cuts[1:], strict=True):
-            self._groups[group].add_matches(text, offsets[first:last], found)
+            self._groups[group].add_matches(text, offsets[first:last], needless, found)
 
 
 def _vector(triggers: list[Trigger], directory: Path | None) -> VectorPass:
@@ -198,10 +201,12 @@ class _Group:
             (row, compiled(row), None if row.begin is None else re.compile(row.begin, re.ASCII)) for row in self._rows
         ]
 
-    def add_matches(self, text: str, places: list[int], found: list[Matches]) -> None:
+    def add_matches(self, text: str, places: list[int], needless: Needless, found: list[Matches]) -> None:
         """Appends every match that starts where the trigger says, or in the runs around its ends."""
         runs: list[tuple[int, int]] = []
         for pattern, regex, begin in self._patterns:
+            if needless(pattern, len(places)):
+                continue
             if pattern.begins_with_trigger:
                 mine = _from(regex, text, _past(places) if pattern.after_another else places)
             elif pattern.lead is not None:

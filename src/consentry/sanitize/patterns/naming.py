@@ -62,6 +62,10 @@ class Naming:
             return _Read(text)
         return _Found(text, *self._places(text, data, spans))
 
+    def within(self, text: str, data: bytes) -> Surroundings:
+        """The surroundings of every place of a text."""
+        return self.around(text, data, [(0, len(text))] * _FEW)
+
     def _places(self, text: str, data: bytes, spans: Sequence[Span]) -> tuple[list[int], list[str]]:
         """Where the words begin, in order, and which they are."""
         places = np.array(spans, np.intp)
