@@ -177,7 +177,9 @@ def _entities(text: str, codes: Codes) -> Escapes:
     ends = closing[np.searchsorted(closing, at)]
     close = ends - at <= _LONGEST_ENTITY
     at, ends = at[close], ends[close] + 1
-    says = np.array([_entity(text[a:b]) for a, b in zip(at.tolist(), ends.tolist(), strict=True)], np.int64)
+    said = [text[a:b] for a, b in zip(at.tolist(), ends.tolist(), strict=True)]
+    known = {one: _entity(one) for one in set(said)}
+    says = np.array([known[one] for one in said], np.int64)
     some = says > _NONE
     return Escapes(at[some], ends[some], says[some])
 

@@ -46,6 +46,8 @@ class Naming:
 
     def __init__(self, words: Collection[str], directory: Path | None = None) -> None:
         self._words = sorted(word for word in words if word.isalnum())
+        self._edged = [word for word in self._words if not (word[0] + word[-1]).isascii()]
+        """No pattern sees that a letter beyond ASCII is one: it may begin right after such a word."""
         self._directory = directory
         self._quick = find_spec("hyperscan") is not None
 
@@ -60,7 +62,14 @@ class Naming:
         """The surroundings of these places of a text; `data` is its bytes, one for each character."""
         if len(spans) < _FEW or not self._quick or not self._words or _WIDENS in text:
             return _Read(text)
-        return _Found(text, *self._places(text, data, spans))
+        where, which = self._places(text, data, spans)
+        return _Found(text, where, which, frozenset(which).union(self._edged_in(text)))
+
+    def _edged_in(self, text: str) -> list[str]:
+        if text.isascii() or not self._edged:
+            return []
+        lowered = text.lower()
+        return [word for word in self._edged if word in lowered]
 
     def within(self, text: str, data: bytes) -> Surroundings:
         """The surroundings of every place of a text."""
@@ -120,11 +129,11 @@ class _Read:
 
 
 class _Found:
-    """Knows where words begin that name types: `first` those, `words` which they are."""
+    """Knows where words begin that name types, which they are, and which may be there at all."""
 
-    def __init__(self, text: str, firsts: list[int], words: list[str]) -> None:
+    def __init__(self, text: str, firsts: list[int], words: list[str], kinds: frozenset[str]) -> None:
         self._text, self._firsts, self._words = text, firsts, words
-        self._kinds = frozenset(words)
+        self._kinds = kinds
         self._joined = SEPARATOR in text
 
     def may_name(self, words: frozenset[str]) -> bool:

@@ -18,7 +18,8 @@ _PARTICLE = r"(?:de|da|do|dos|das|di|del|della|delle|dei|la|le|les|van|der|den|o
 _WORD = rf"(?:{_CAP}|[dloe]['’]|{_PARTICLE}){_IN_WORD}{{0,24}}+"
 _NAME = rf"{_WORD}(?: {_WORD}){{0,4}}"
 _ANY = rf"{_L}{_IN_WORD}{{0,24}}+"
-_NUMBER = r"\d{1,5}(?:[A-Za-z](?!\w)|-\d{1,4}|/\d{1,3})?"
+_NUMBER_ON = r"\d{0,4}(?:[A-Za-z](?!\w)|-\d{1,4}|/\d{1,3})?"
+_NUMBER = rf"\d{_NUMBER_ON}"
 _SUFFIXES = """
 Street St Avenue Ave Road Rd Boulevard Blvd Lane Ln Drive Dr Court Ct Place Pl Square Sq Terrace Way Parkway Pkwy
 Highway Hwy Crescent Cres Close Row Circle Trail Alley Mews Wharf Quay Gardens Grove Hill Rise Esplanade Cove Coves
@@ -56,6 +57,9 @@ _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _UNIT = r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|fl)\.? ?#?\d{1,5}[a-z]?(?!\w)"
 _UNITS = rf"(?:[ ,]{{0,2}}\n?[ ]{{0,4}}{_UNIT}){{0,2}}"
 _BEFORE = rf"(?:{_NUMBER},? ){{0,2}}"
+_WORD_BEGINS = rf"(?:{_CAP}|[dloe]['’]|{_PARTICLE})"
+_TO_UNIT = rf"(?: (?:\d|{_WORD_BEGINS})|[ ,]{{0,2}}\n?[ ]{{0,4}}(?:Apt|Suite|Unit|Ste))"
+"""What follows each word of a name before a unit."""
 
 PATTERNS: Final = (
     Pattern(
@@ -67,7 +71,7 @@ PATTERNS: Final = (
         ),
         trigger=tuple(rf"\d[A-Za-z]?,? (?:[^a-z\n\d]|[dlvs]|[oe]')[^\n\d]{{0,20}} {form}\b" for form in _SUFFIX_FORMS),
         reach=64,
-        begin=r"(?<![\w.,-])\d",
+        begin=r"\d(?<![\w.,-][\s\S])",
         ahead=260,
         score=0.7,
         reason="house number, name and kind of street",
@@ -82,7 +86,7 @@ PATTERNS: Final = (
         ),
         trigger=tuple(rf"\d,? [^\n\d]{{0,20}} {form}\b" for form in _PLAIN_FORMS),
         reach=64,
-        begin=r"(?<![\w.,-])\d",
+        begin=r"\d(?<![\w.,-][\s\S])",
         ahead=260,
         score=0.5,
         reason="house number, name and kind of street",
@@ -92,12 +96,12 @@ PATTERNS: Final = (
         id="address.compound",
         type=entities.STREET_ADDRESS,
         regex=(
-            rf"(?<![\w.,-]){_BEFORE}(?:{_ANY} ){{0,2}}{_PART}{{3,33}}+{_ended()} {_NUMBER}(?!\w|[.,]\d)"
+            rf"(?<![\w.,-]){_BEFORE}(?:{_ANY} ){{0,2}}{_PART}{{3,33}}+(?= \d){_ended()} {_NUMBER}(?!\w|[.,]\d)"
             rf"{_UNITS}"
         ),
         trigger=rf"[a-z?]{_COMPOUND}\.? \d",
         reach=96,
-        begin=r"(?<![\w.,-])[^\s]",
+        begin=rf"(?<![\w.,-])(?:\d|{_PART})",
         ahead=260,
         ignore_case=True,
         score=0.55,
@@ -129,7 +133,7 @@ PATTERNS: Final = (
         ),
         trigger=r"[^\n\d] \d{1,4}[A-Za-z]?(?:\n|,? Apt|,? Suite)",
         reach=96,
-        begin=r"(?<![\w.,-])\d",
+        begin=rf"\d(?<![\w.,-][\s\S])(?={_NUMBER_ON},? {_WORD_BEGINS})",
         ahead=240,
         score=0.3,
         reason="name between two numbers",
@@ -144,7 +148,7 @@ PATTERNS: Final = (
         ),
         trigger=r"\b(?:Apt|Suite|Unit|Ste)\.? ?#?\d",
         reach=130,
-        begin=rf"(?<![\w.,-])(?:\d|{_CAP}|[dloe]['’]|{_PARTICLE})",
+        begin=rf"(?<![\w.,-])(?={_NUMBER},? (?:\d|{_WORD_BEGINS})|{_WORD}{_TO_UNIT})",
         ahead=300,
         score=0.75,
         reason="name of a street before a unit",
