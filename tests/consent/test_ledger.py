@@ -186,9 +186,9 @@ async def test_g2_a_journal_left_by_a_dead_process_reaches_the_ledger(world, tmp
     from consentry.consent.journaling import _journaled
 
     prepared = submitting.prepare(world.gate._core, world.submission("s3.get", n=1), 1_800_000_000_000)
-    decision, data = _journaled(prepared, 1_800_000_000_000, 1000)
+    decision, record = _journaled(prepared, 1_800_000_000_000, 1000)
     dead = Journal(tmp_path / "journal", "ins_dead", first=7)
-    dead.append(data)
+    dead.append(record.encode())
     import os
 
     os.close(dead._file)

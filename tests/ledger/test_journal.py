@@ -71,6 +71,30 @@ def test_g2_a_file_that_cannot_be_deleted_is_offered_again(tmp_path: Path, monke
     assert not list(tmp_path.iterdir())
 
 
+def test_records_that_are_too_many_for_memory_are_read_from_their_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a file whose records are at hand is not read."""
+    monkeypatch.setattr(module, "_KEPT_BYTES", 10)
+    read: list[Path] = []
+    real = module._read_segment
+    monkeypatch.setattr(module, "_read_segment", lambda path, boot: (read.append(path), real(path, boot))[1])
+    journal, ledger = Journal(tmp_path, "i1"), Ledger()
+    sent = []
+    for number, size in enumerate((4, 4, 3, 5, 4, 1)):
+        sent.append(b"%d" % number * size)
+        journal.append(sent[-1])
+        if number in (2, 3):
+            journal.turn()
+    assert journal.drain(ledger) == 6
+    assert ledger.records == sent
+    assert len(read) == 1
+    journal.append(b"x" * 10)
+    journal.close(ledger)
+    assert len(read) == 1
+    assert ledger.records[-1] == b"x" * 10
+
+
 def test_a_handler_that_fails_is_offered_the_records_again(tmp_path: Path) -> None:
     journal, ledger = Journal(tmp_path, "i1"), Ledger()
     journal.append(b"a")

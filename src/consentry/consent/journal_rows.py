@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Self
 
 import orjson
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from consentry.consent.claiming import outcome_of, record_settled
 from consentry.consent.settling import Settlement
@@ -15,24 +16,100 @@ from consentry.ledger.journal import Batch
 from consentry.store import Tx, tables
 from consentry.store.record import record, spell_time
 
-Told = Callable[[str], Settlement | None]
-"""The outcome of the action of this id, where its caller has told it already."""
+_M = tables.journal_marks.c
+_MARK = select(_M.last).where(_M.instance == bindparam("of"))
+_MOVE = update(tables.journal_marks).where(_M.instance == bindparam("of")).values(last=bindparam("to"))
+
+
+class Journaled(NamedTuple):
+    """An action at level L0 that was claimed as it was submitted: everything that its rows and entries are made of.
+
+    `facts`, `reasons` and `obligations` are columns; `fields` is what the entry says of the judgement.
+    """
+
+    action_id: str
+    digest: str
+    operation: str
+    resource: str
+    actor_id: str
+    canonical: bytes
+    seal: bytes
+    facts: str
+    reason: str | None
+    reasons: str
+    obligations: str
+    policy_version: str
+    fields: Mapping[str, FieldValue | None]
+    claim_id: str
+    grant_id: str
+    at_ms: int
+    lease_until_ms: int
+
+    def encode(self) -> bytes:
+        """A record of the journal."""
+        return orjson.dumps(
+            {
+                "canonical": self.canonical.decode("utf-8"),
+                "seal": self.seal.hex(),
+                "facts": self.facts,
+                "reason": self.reason,
+                "actor": self.actor_id,
+                "resource": self.resource,
+                "reasons": self.reasons,
+                "obligations": self.obligations,
+                "entry": self.fields,
+                "claim": self.claim_id,
+                "grant": self.grant_id,
+                "at": self.at_ms,
+                "lease": self.lease_until_ms,
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        kept = orjson.loads(data)
+        fields = kept["entry"]
+        return cls(
+            action_id=fields["action"],
+            digest=fields["digest"],
+            operation=fields["operation"],
+            resource=kept["resource"],
+            actor_id=kept["actor"],
+            canonical=kept["canonical"].encode("utf-8"),
+            seal=bytes.fromhex(kept["seal"]),
+            facts=kept["facts"],
+            reason=kept["reason"],
+            reasons=kept["reasons"],
+            obligations=kept["obligations"],
+            policy_version=fields["policy"],
+            fields=fields,
+            claim_id=kept["claim"],
+            grant_id=kept["grant"],
+            at_ms=kept["at"],
+            lease_until_ms=kept["lease"],
+        )
+
+
+Known = Callable[[int], tuple[Journaled, Settlement | None] | None]
+"""The record of this counter and its outcome, where its process is this one and its caller has told it already."""
+
+
+def unknown(_counter: int) -> None:
+    """For records of a process that died: they are read, and nobody knows their outcomes."""
 
 
 def mark(tx: Tx, instance: str) -> int | None:
     """The last counter of an instance that reached the ledger."""
-    marks = tables.journal_marks.c
-    last: int | None = tx.execute(select(marks.last).where(marks.instance == instance)).scalar_one_or_none()  # type: ignore[assignment]
+    last: int | None = tx.execute(_MARK, {"of": instance}).scalar_one_or_none()  # type: ignore[assignment]
     return last
 
 
-def write(tx: Tx, batch: Batch, told: Told) -> frozenset[str]:
+def write(tx: Tx, batch: Batch, known: Known) -> frozenset[str]:
     """Records become rows and entries, and the mark moves, in one transaction: nothing twice, nothing lost.
 
     Answers of which claims the outcome went along.
     """
     settled = set()
-    marks = tables.journal_marks.c
     last = mark(tx, batch.instance)
     for gap in batch.gaps:
         fields: dict[str, FieldValue | None] = {
@@ -42,76 +119,74 @@ def write(tx: Tx, batch: Batch, told: Told) -> frozenset[str]:
             "last": gap.last,
         }
         record(tx, "ledger.gap", fields)
-    for place, data in enumerate(batch.records):
-        counter = batch.first + place
+    for counter, data in enumerate(batch.records, batch.first):
         if last is None or counter > last:
-            outcome = _write_one(tx, batch.instance, counter, orjson.loads(data), told)
+            one, outcome = known(counter) or (Journaled.decode(data), None)
+            _write_one(tx, batch.instance, counter, one, outcome)
             if outcome is not None:
                 settled.add(outcome.claim_id)
     if last is None:
         tx.execute(tables.journal_marks.insert(), {"instance": batch.instance, "last": batch.last})
     else:
-        tx.execute(update(tables.journal_marks).where(marks.instance == batch.instance).values(last=batch.last))
+        tx.execute(_MOVE, {"of": batch.instance, "to": batch.last})
     return frozenset(settled)
 
 
-def _write_one(tx: Tx, instance: str, counter: int, kept: dict[str, object], told: Told) -> Settlement | None:
-    entry = kept["entry"]
-    assert isinstance(entry, dict)
-    fields = {name: value for name, value in entry.items() if value is not None}
-    action_id, at = str(entry["action"]), int(str(kept["at"]))
-    lease, seal = int(str(kept["lease"])), bytes.fromhex(str(kept["seal"]))
-    outcome = told(action_id)
+def _write_one(tx: Tx, instance: str, counter: int, one: Journaled, outcome: Settlement | None) -> None:
     state = ClaimState.CLAIMED if outcome is None else outcome_of(ClaimState.CLAIMED, outcome.status)
+    _write_rows(tx, one, outcome, state)
+    time = spell_time(one.at_ms)
+    fields = {name: value for name, value in one.fields.items() if value is not None}
+    fields["instance"], fields["counter"], fields["level"] = instance, counter, "L0"
+    tx.append(encode_entry("action.journaled", time, fields), action_id=one.action_id)
+    claimed = {
+        "claim": one.claim_id,
+        "action": one.action_id,
+        "digest": one.digest,
+        "by": one.actor_id,
+        "level": "L0",
+        "lease": spell_time(one.lease_until_ms),
+    }
+    tx.append(encode_entry("grant.claimed", time, claimed), action_id=one.action_id)
+    if outcome is not None:
+        record_settled(tx, one.claim_id, one.action_id, state, outcome.summary, one.seal)
+        tx.wake(one.action_id)
+
+
+def _write_rows(tx: Tx, one: Journaled, outcome: Settlement | None, state: ClaimState) -> None:
     tx.insert(
         tables.actions,
         {
-            "id": action_id,
-            "digest": entry["digest"],
-            "operation": entry["operation"],
-            "resource": str(kept["resource"]),
-            "actor_id": str(kept["actor"]),
-            "canonical": str(kept["canonical"]).encode("utf-8"),
-            "seal": seal,
-            "facts": str(kept["facts"]),
-            "reason": None if kept["reason"] is None else str(kept["reason"]),
+            "id": one.action_id,
+            "digest": one.digest,
+            "operation": one.operation,
+            "resource": one.resource,
+            "actor_id": one.actor_id,
+            "canonical": one.canonical,
+            "seal": one.seal,
+            "facts": one.facts,
+            "reason": one.reason,
             "idempotency_key": None,
             "verdict": "allow",
-            "reasons": str(kept["reasons"]),
-            "obligations": str(kept["obligations"]),
-            "policy_version": entry["policy"],
+            "reasons": one.reasons,
+            "obligations": one.obligations,
+            "policy_version": one.policy_version,
             "request_id": None,
-            "grant_id": str(kept["grant"]),
-            "submitted_at": at,
+            "grant_id": one.grant_id,
+            "submitted_at": one.at_ms,
             "claimable_until": None,
         },
     )
     tx.insert(
         tables.claims,
         {
-            "id": str(kept["claim"]),
-            "grant_id": str(kept["grant"]),
-            "action_id": action_id,
+            "id": one.claim_id,
+            "grant_id": one.grant_id,
+            "action_id": one.action_id,
             "state": state.value,
-            "claimed_at": at,
-            "lease_until": lease,
+            "claimed_at": one.at_ms,
+            "lease_until": one.lease_until_ms,
             "settled_at": None if outcome is None else tx.now_ms,
             "summary": None if outcome is None else outcome.summary,
         },
     )
-    time = spell_time(at)
-    journaled = {**fields, "instance": instance, "counter": counter, "level": "L0"}
-    tx.append(encode_entry("action.journaled", time, journaled), action_id=action_id)
-    claimed = {
-        "claim": str(kept["claim"]),
-        "action": action_id,
-        "digest": entry["digest"],
-        "by": str(kept["actor"]),
-        "level": "L0",
-        "lease": spell_time(lease),
-    }
-    tx.append(encode_entry("grant.claimed", time, claimed), action_id=action_id)
-    if outcome is not None:
-        record_settled(tx, outcome.claim_id, action_id, state, outcome.summary, seal)
-        tx.wake(action_id)
-    return outcome

@@ -16,11 +16,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Self
 
-import orjson
-
 from consentry.actions import Actor, new_id
 from consentry.consent.core import Core
-from consentry.consent.journal_rows import mark, write
+from consentry.consent.journal_rows import Journaled, mark, unknown, write
 from consentry.consent.model import ActionState, Claim, Decision
 from consentry.consent.rows import dump, own_grant_id
 from consentry.consent.settling import Settlement, settle_all
@@ -49,6 +47,7 @@ class _Held:
     """An action that is in the journal only, under this counter; and its outcome once that is told."""
 
     counter: int
+    record: Journaled
     decision: Decision
     by: Actor
     outcome: Settlement | None = None
@@ -87,19 +86,20 @@ class Journaling:
             prepared.roster_version != self._core.directory.latest.version
         ):
             prepared = prepare(self._core, prepared.submission, self._store.clock_ms())
-        decision, data = _journaled(prepared, self._store.clock_ms(), self._core.settings.lease_ms)
-        if len(data) > MAX_RECORD_BYTES or decision.claim is None:
+        decision, record = _journaled(prepared, self._store.clock_ms(), self._core.settings.lease_ms)
+        data = record.encode()
+        if len(data) > MAX_RECORD_BYTES:
             return await self._store.write(lambda tx: submit(tx, self._core, prepared, claim=True))
         counter = self._journal.append(data)
-        self._held[decision.action_id] = _Held(counter, decision, prepared.submission.action.actor)
-        self._claims[decision.claim.id] = decision.action_id
+        self._held[record.action_id] = _Held(counter, record, decision, prepared.submission.action.actor)
+        self._claims[record.claim_id] = record.action_id
         self._more.set()
         return decision
 
     def settle_along(self, one: Settlement) -> bool:
         """Keep an outcome for the transaction that writes its action. False where that is not to come."""
         held = self._held.get(self._claims.get(one.claim_id, ""))
-        if held is None or held.outcome is not None or held.by != one.by:
+        if held is None or held.outcome is not None or (held.by is not one.by and held.by != one.by):
             return False
         try:
             check_text(summary=one.summary)
@@ -159,11 +159,16 @@ class Journaling:
         return lambda batch: asyncio.run_coroutine_threadsafe(self._write(batch), loop).result()
 
     async def _write(self, batch: Batch) -> None:
-        settled = await self._store.write(lambda tx: write(tx, batch, self._told))
-        written = list(takewhile(lambda held: held.counter <= batch.last, self._held.values()))  # they are in order
-        for held in written:
-            assert held.decision.claim is not None
-            del self._held[held.decision.action_id], self._claims[held.decision.claim.id]
+        waiting = list(takewhile(lambda held: held.counter <= batch.last, self._held.values()))  # they are in order
+        by_counter = {held.counter: held for held in waiting}
+
+        def known(counter: int) -> tuple[Journaled, Settlement | None] | None:
+            held = by_counter.get(counter)
+            return None if held is None else (held.record, held.outcome)
+
+        settled = await self._store.write(lambda tx: write(tx, batch, known))
+        for held in waiting:
+            del self._held[held.record.action_id], self._claims[held.record.claim_id]
             if held.outcome is not None and held.outcome.claim_id not in settled:
                 self._late.append(held.outcome)
         await self._settle_late()
@@ -174,10 +179,6 @@ class Journaling:
             self._more.set()  # where this fails, the batch is offered again, and they are told again with it
             await self._store.write(lambda tx: settle_all(tx, late))
             del self._late[: len(late)]
-
-    def _told(self, action_id: str) -> Settlement | None:
-        held = self._held.get(action_id)
-        return None if held is None else held.outcome
 
     async def _refresh(self) -> None:
         def look(tx: Tx) -> None:
@@ -207,42 +208,45 @@ def _recovery(directory: Path, store: Store) -> Callable[[], list[str]]:
 
 async def _as_coroutine(store: Store, batch: Batch) -> None:
     """What a dead process journaled; nobody knows the outcomes."""
-    await store.write(lambda tx: write(tx, batch, lambda _action: None))
+    await store.write(lambda tx: write(tx, batch, unknown))
 
 
-def _journaled(prepared: Prepared, now_ms: int, lease_ms: int) -> tuple[Decision, bytes]:
+def _journaled(prepared: Prepared, now_ms: int, lease_ms: int) -> tuple[Decision, Journaled]:
     """The decision, and everything that its rows and entries are made of."""
     judgement, submission = prepared.judgement, prepared.submission
+    action, action_id = submission.action, prepared.action_id
     reasons, obligations = encoded(judgement)
-    grant_id = own_grant_id(prepared.action_id)
-    claim = Claim(new_id("clm"), prepared.action_id, grant_id, ClaimState.CLAIMED, now_ms, now_ms + lease_ms)
+    grant_id = own_grant_id(action_id)
+    claim = Claim(new_id("clm"), action_id, grant_id, ClaimState.CLAIMED, now_ms, now_ms + lease_ms)
     decision = Decision(
-        action_id=prepared.action_id,
-        digest=submission.action.digest,
+        action_id=action_id,
+        digest=action.digest,
         verdict=judgement.verdict,
         reasons=judgement.reasons,
         obligations=judgement.obligations,
         state=ActionState.CLAIMED,
         policy_version=judgement.policy_version,
         submitted_at_ms=now_ms,
-        grant_id=claim.grant_id,
+        grant_id=grant_id,
         claim=claim,
     )
-    data = orjson.dumps(
-        {
-            "canonical": submission.action.canonical.decode("utf-8"),
-            "seal": prepared.seal.hex(),
-            "facts": dump(submission.facts.values),
-            "reason": submission.reason,
-            "actor": submission.action.actor.id,
-            "resource": submission.action.resource,
-            "reasons": reasons,
-            "obligations": obligations,
-            "entry": judged_fields(prepared, judgement),
-            "claim": claim.id,
-            "grant": claim.grant_id,
-            "at": now_ms,
-            "lease": claim.lease_until_ms,
-        }
+    record = Journaled(
+        action_id=action_id,
+        digest=action.digest,
+        operation=action.operation,
+        resource=action.resource,
+        actor_id=action.actor.id,
+        canonical=action.canonical,
+        seal=prepared.seal,
+        facts=dump(submission.facts.values),
+        reason=submission.reason,
+        reasons=reasons,
+        obligations=obligations,
+        policy_version=judgement.policy_version,
+        fields=judged_fields(prepared, judgement),
+        claim_id=claim.id,
+        grant_id=grant_id,
+        at_ms=now_ms,
+        lease_until_ms=claim.lease_until_ms,
     )
-    return decision, data
+    return decision, record

@@ -5,7 +5,7 @@ Nothing depends on the sweeper for correctness: whoever reads applies the clock.
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import BindParameter, bindparam, select, update
 
 from consentry.consent.claiming import record_settled
 from consentry.consent.core import Core, end_grant, expire_request, tell, wake_joined
@@ -14,22 +14,37 @@ from consentry.consent.rows import load, load_request, write_down
 from consentry.consent.states import CLAIM, ClaimEvent, ClaimState, GrantEvent, RequestState, after
 from consentry.ledger.entry import FieldValue
 from consentry.policy.model import Obligations, Stage
-from consentry.store import Tx, tables
+from consentry.store import Row, Tx, tables
 from consentry.store.record import record
 
 BATCH = 200
+_R, _G, _C, _A = tables.requests.c, tables.grants.c, tables.claims.c, tables.actions.c
+_NOW: BindParameter[int] = bindparam("now")
+
+# Statements of every look are made once: making one takes longer than running it.
+_LOOKS = tuple(
+    look.limit(1)
+    for look in (
+        select(_A.id).where(_A.claimable_until <= _NOW),
+        select(_R.id).where(_R.state == "pending", _R.expires_at <= _NOW),
+        select(_G.id).where(_G.state == "open", _G.expires_at <= _NOW),
+        select(_C.id).where(_C.state == "claimed", _C.lease_until <= _NOW),
+    )
+)
+_TO_NUDGE = select(
+    _R["id", "obligations", "stage", "stage_since", "reminded_at", "escalated_at"]  # type: ignore[call-overload]
+).where(
+    _R.state == RequestState.PENDING.value,
+    _R.expires_at > _NOW,
+    (_R.obligations.contains('"remind_after_ms"') & _R.reminded_at.is_(None))
+    | (_R.obligations.contains('"escalation"') & _R.escalated_at.is_(None)),
+)
 
 
 def due(tx: Tx) -> bool:
     """Whether there is anything to do: the cheap look before a write transaction."""
-    requests, grants, claims, actions = tables.requests.c, tables.grants.c, tables.claims.c, tables.actions.c
-    looks = (
-        select(actions.id).where(actions.claimable_until <= tx.now_ms),
-        select(requests.id).where(requests.state == "pending", requests.expires_at <= tx.now_ms),
-        select(grants.id).where(grants.state == "open", grants.expires_at <= tx.now_ms),
-        select(claims.id).where(claims.state == "claimed", claims.lease_until <= tx.now_ms),
-    )
-    return any(tx.execute(look.limit(1)).one_or_none() is not None for look in looks) or bool(_nudges(tx))
+    now: Row = {"now": tx.now_ms}
+    return any(tx.execute(look, now).one_or_none() is not None for look in _LOOKS) or bool(_nudges(tx))
 
 
 def sweep(tx: Tx, core: Core) -> int:
@@ -99,17 +114,8 @@ def _end_leases(tx: Tx, core: Core) -> int:
 
 def _nudges(tx: Tx) -> list[str]:
     """Pending requests whose stage asks for a reminder or an escalation by now, up to a batch."""
-    requests = tables.requests.c
-    query = select(
-        requests["id", "obligations", "stage", "stage_since", "reminded_at", "escalated_at"]  # type: ignore[call-overload]
-    ).where(
-        requests.state == RequestState.PENDING.value,
-        requests.expires_at > tx.now_ms,
-        (requests.obligations.contains('"remind_after_ms"') & requests.reminded_at.is_(None))
-        | (requests.obligations.contains('"escalation"') & requests.escalated_at.is_(None)),
-    )
     found = []
-    for row in tx.execute(query):
+    for row in tx.execute(_TO_NUDGE, {"now": tx.now_ms}):
         stage = Obligations.from_json(load(row.obligations)).stages[row.stage]
         passed = tx.now_ms - row.stage_since
         if _remind(stage, row.reminded_at, passed) or _escalate(stage, row.escalated_at, passed):

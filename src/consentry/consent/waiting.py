@@ -16,6 +16,8 @@ class Waiters:
 
     def wake(self, news: News) -> None:
         """Wake who waits for what changed."""
+        if not self._waiting:
+            return
         for action_id in list(self._waiting if news.everything else news.actions):
             for future in self._waiting.pop(action_id, ()):
                 if not future.done():

@@ -36,6 +36,8 @@ _HEADER_BYTES = len(_MAGIC) + _HEADER.size
 _FRAME = struct.Struct(">IQ8s")
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,99})\.([0-9]{10})\.journal")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_KEPT_BYTES = 8 << 20
+"""Records that wait for a drain are at hand in memory as well, up to that together; others are read from their file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,9 @@ class Journal:
         self._lock = threading.Lock()
         self._draining = threading.Lock()
         self._full: list[tuple[Path, int]] = []
+        self._kept: dict[Path, Batch] = {}
+        self._kept_bytes = 0
+        self._records: list[bytes] | None = []
         self._path, self._file = self._open_segment()
         self._length = _HEADER_BYTES
 
@@ -104,6 +109,7 @@ class Journal:
                 raise JournalUnavailable("journal: the record could not be written whole; check the disk's free space")
             self._length += written
             self._next = counter + 1
+            self._keep(record)
             return counter
 
     def drain(self, handler: Handler, *, turn: bool = True) -> int:
@@ -119,7 +125,7 @@ class Journal:
             while self._full:
                 path, lock = self._full[0]
                 try:
-                    batch = _read_segment(path, None)
+                    batch = self._kept.get(path) or _read_segment(path, None)
                     if batch.records or batch.gaps:
                         handler(batch)
                     _put_away(path, batch)
@@ -129,6 +135,7 @@ class Journal:
                     ) from error
                 os.close(lock)
                 del self._full[0]
+                self._forget(path)
                 count += len(batch.records)
             return count
 
@@ -154,7 +161,25 @@ class Journal:
             path, file = self._open_segment()
             # INVARIANT: a file stays locked until it is gone, or recovery elsewhere could take it for an orphan's.
             self._full.append((self._path, self._file))
+            if self._records is not None:
+                first = self._next - len(self._records)
+                self._kept[self._path] = Batch(self._instance, first, tuple(self._records))
             self._path, self._file, self._length = path, file, _HEADER_BYTES
+            self._records = []
+
+    def _keep(self, record: bytes) -> None:
+        if self._records is None:
+            return
+        self._records.append(record)
+        self._kept_bytes += len(record)
+        if self._kept_bytes > _KEPT_BYTES:
+            self._kept_bytes -= sum(map(len, self._records))
+            self._records = None
+
+    def _forget(self, path: Path) -> None:
+        with self._lock:
+            if (batch := self._kept.pop(path, None)) is not None:
+                self._kept_bytes -= sum(map(len, batch.records))
 
     def _open_segment(self) -> tuple[Path, int]:
         """A new file, complete with header and lock before it has its name: recovery never sees half of one."""

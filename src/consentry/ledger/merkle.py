@@ -66,7 +66,7 @@ class Frontier:
     def extend(self, leaves: Iterable[bytes]) -> Frontier:
         """The frontier after more leaf hashes, in order. About one node hash for each."""
         carry = list(leaves)
-        if any(len(leaf) != HASH_BYTES for leaf in carry):
+        if not {HASH_BYTES}.issuperset(map(len, carry)):
             raise LedgerError("frontier: a leaf hash is 32 bytes; pass `leaf_hash(entry)`, not the entry")
         size = self.size + len(carry)
         left, peaks, bits = list(self.hashes), [], self.size

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
 from consentry.errors import Unavailable
 from consentry.ledger.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint
@@ -231,21 +231,27 @@ def keys_text(tx: Tx) -> bytes:
 
 def _entries(tx: Tx, start: int, end: int) -> Sequence[bytes]:
     seq = tables.ledger_entries.c.seq
-    rows = tx.execute(select(tables.ledger_entries.c.entry).where(seq >= start, seq < end).order_by(seq)).scalars()
+    query = select(tables.ledger_entries.c.entry).where(seq >= start, seq < end).order_by(seq)
+    rows = tx.execute(query).scalars().all()  # all at once: one by one they go through Python
     return [bytes(entry) for entry in rows]  # type: ignore[call-overload]
 
 
 def _leaves(tx: Tx, start: int, end: int) -> Sequence[bytes]:
     seq = tables.ledger_entries.c.seq
-    rows = tx.execute(select(tables.ledger_entries.c.leaf).where(seq >= start, seq < end).order_by(seq)).scalars()
+    query = select(tables.ledger_entries.c.leaf).where(seq >= start, seq < end).order_by(seq)
+    rows = tx.execute(query).scalars().all()
     return [bytes(leaf) for leaf in rows]  # type: ignore[call-overload]
+
+
+_T = tables.ledger_tiles.c
+_RENEW = update(tables.ledger_tiles).where(_T.path == bindparam("full")).values(data=bindparam("newest"))
 
 
 def _write_tiles(tx: Tx, files: dict[str, bytes]) -> None:
     for path, data in files.items():
         name = TileName.parse(path)
         full = TileName(name.level, name.index).path
-        changed = tx.execute(update(tables.ledger_tiles).where(tables.ledger_tiles.c.path == full).values(data=data))
+        changed = tx.execute(_RENEW, {"full": full, "newest": data})
         if changed.rowcount == 0:
             tx.execute(tables.ledger_tiles.insert(), {"path": full, "data": data})
 

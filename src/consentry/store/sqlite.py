@@ -200,6 +200,10 @@ class SqliteStore:
                     version = now
 
     async def _wake_for_news(self) -> None:
+        """Tell of the entries that this process did not write; most commits are its own, and were told of."""
+        if _driver(self._open(self._reader)).execute(_STATE).fetchone()[0] == self._seen:
+            return
+
         def news(tx: Tx) -> tuple[int, set[str]]:
             rows = tx.execute(_NEWS, {"seen": self._seen}).all()
             size = max((row.seq + 1 for row in rows), default=self._seen)
