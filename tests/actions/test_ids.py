@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -30,3 +31,18 @@ def test_ids_of_one_moment_cannot_be_guessed(monkeypatch: pytest.MonkeyPatch) ->
     one, other = new_id("x"), new_id("x")
     assert one[:14] == other[:14] == "x_000000000000"
     assert one[14:] != other[14:]
+
+
+def test_a_forked_process_gives_other_ids_than_its_parent() -> None:
+    new_id("x")  # more are ready by now
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, new_id("x").encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reading, 100).decode()[14:]
+    os.close(reading)
+    os.close(writing)
+    assert len(theirs) == 20
+    assert theirs not in {new_id("x")[14:] for _ in range(200)}

@@ -124,8 +124,8 @@ _EXACT = (
 _ONE_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 """Makes every digit a `0`, so that two plain searches find what begins a fraction or an exponent."""
 
-_FLOAT = re.compile(rb"(?:^|[:,\[])-?0+[.e]")
-"""A number that has one, as it stands in JSON without white space; and strings that hold the like."""
+_FLOAT = re.compile(rb"[:,\[]-?0+[.e]")
+"""A number that has one, as it stands inside of JSON without white space; and strings that hold the like."""
 
 
 def _is_plain(data: bytes) -> bool:
@@ -137,7 +137,9 @@ def _is_plain(data: bytes) -> bool:
     if not data.isascii() or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
         return False
     digits = data.translate(_ONE_DIGIT)
-    return (b"0." not in digits and b"0e" not in digits) or _FLOAT.search(digits) is None
+    if b"0." not in digits and b"0e" not in digits:
+        return True
+    return not digits.startswith((b"-", b"0")) and _FLOAT.search(digits) is None
 
 
 def _check(value: object, what: str, depth: int) -> bool:
