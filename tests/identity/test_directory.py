@@ -12,7 +12,7 @@ from sqlalchemy import select
 from consentry.actions import Kind
 from consentry.consent.errors import NotAllowed
 from consentry.errors import ConsentryError, InvalidInput
-from consentry.identity.directory import Directory
+from consentry.identity.directory import CACHED_MS, Directory
 from consentry.identity.errors import (
     IdentityTaken,
     InvalidExchange,
@@ -292,6 +292,32 @@ async def test_agents_have_names_of_their_own(house) -> None:
     for name in ("", "Etl", "e tl", "x" * 65, "é"):
         with pytest.raises(InvalidInput):
             await house.directory.create_agent(house.by, name, house.by)
+
+
+@pytest.mark.parametrize("end", ["rotated", "revoked", "owner disabled", "a moment passed"])
+async def test_what_is_known_of_a_token_is_forgotten_at_once(house, end) -> None:
+    owner = await house.person("own@example.org")
+    made = await house.directory.create_agent(house.by, "etl", owner.session.subject)
+    assert house.directory.known(made.token) is None
+    async with asyncio.timeout(30):
+        while house.directory.known(made.token) is None:  # news of what was just made may come late
+            session = await house.directory.authenticate(made.token)
+    assert house.directory.known(made.token) == session
+    if end == "a moment passed":
+        house.offset[0] += CACHED_MS
+    elif end == "owner disabled":
+        await house.directory.disable(house.by, made.agent.owner)
+    else:
+        await (house.directory.rotate_agent if end == "rotated" else house.directory.revoke_agent)(
+            house.by, made.agent.id
+        )
+    assert house.directory.known(made.token) is None
+
+
+async def test_nothing_is_known_of_tokens_that_are_looked_up_each_time(house) -> None:
+    await house.directory.authenticate(house.admin.token)
+    for token in (house.admin.token, "ag_", "é" * 46, ""):
+        assert house.directory.known(token) is None
 
 
 async def test_a_rotated_or_revoked_token_ends_at_once(house) -> None:

@@ -95,6 +95,18 @@ class Directory:
             await self._require_proof(session, token, presented)
         return session
 
+    def known(self, token: str) -> Session | None:
+        """`authenticate`, where it has nothing to look up: an agent's token without a proof, known and still good.
+
+        `None` says nothing of a token: `authenticate` has to be asked.
+        """
+        if self._stale or self._dpop is DpopMode.REQUIRED or not token.isascii():
+            return None
+        found = self._cache.get(digest(token))
+        if found is None or found[1] <= self._store.clock_ms() or found[0].thumbprint is not None:
+            return None
+        return found[0]
+
     async def _require_proof(self, session: Session, token: str, presented: Presentation | None) -> None:
         if session.thumbprint is None:
             raise WrongKey(

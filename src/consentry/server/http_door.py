@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from consentry.doors.http.exchange import Exchange
     from consentry.doors.http.keeper import Caller
     from consentry.doors.http.listener import Listener
+    from consentry.identity.model import Session
     from consentry.sanitize import Sanitizer
     from consentry.server.services import Services
 
@@ -57,7 +58,8 @@ class HttpDoor:
         name = scope["path_params"]["resource"]
         settings = self._services.settings.resources.get(name)
         if settings is None or settings.kind != "http":
-            await _known(self._services, scope["headers"], ("authorization",), ("bearer",))
+            names = ("authorization",)
+            await _session(self._services, token_in(scope["headers"], names, ("bearer",)), names)
             raise NotFound('there is no HTTP resource of this name: add it to `resources` with `kind = "http"`')
         doors = self._doors = self._doors or Doors(self._services)
         client = doors.client(name, settings)
@@ -76,9 +78,10 @@ class Doors:
 
     def __init__(self, services: Services) -> None:
         from consentry.doors.http.door import Door
-        from consentry.doors.http.keeper import GateKeeper
+        from consentry.doors.http.keeper import Caller, GateKeeper
 
         self._services = services
+        self._caller = Caller
         self._clients: dict[str, Client] = {}
         spool = services.settings.data_dir / "spool"
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -97,7 +100,11 @@ class Doors:
 
     async def caller(self, upstream: Upstream, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
         """Who calls. Raises `NotSignedIn`."""
-        return await _known(self._services, headers, upstream.token_headers, upstream.token_schemes)
+        token = token_in(headers, upstream.token_headers, upstream.token_schemes)
+        session = None if token is None else self._services.directory.known(token)
+        if session is None:
+            session = await _session(self._services, token, upstream.token_headers)
+        return self._caller(session.actor, session.id)
 
     async def close(self) -> None:
         await self.door.close()
@@ -105,19 +112,17 @@ class Doors:
             await client.close()
 
 
-async def _known(
-    services: Services, headers: Iterable[tuple[bytes, bytes]], names: tuple[str, ...], schemes: tuple[str, ...]
-) -> Caller:
-    """The caller whose token stands in one of these headers; more than one token is none."""
-    from consentry.doors.http.keeper import Caller
-    from consentry.doors.http.wire import lower
-
-    given = [(name, value) for raw, value in headers if (name := lower(raw)) in names]
-    found = [_token(name, value.decode("latin-1"), schemes) for name, value in given]
-    if len(found) != 1 or found[0] is None:
+async def _session(services: Services, token: str | None, names: tuple[str, ...]) -> Session:
+    if token is None:
         raise NotSignedIn(f"send a Consentry token, once, in one of the headers `{'`, `'.join(names)}`")
-    session = await services.directory.authenticate(found[0])
-    return Caller(session.actor, session.id)
+    return await services.directory.authenticate(token)
+
+
+def token_in(headers: Iterable[tuple[bytes, bytes]], names: tuple[str, ...], schemes: tuple[str, ...]) -> str | None:
+    """The token that stands in one of these headers; more than one is none."""
+    given = [(one, value) for raw, value in headers if (one := raw.decode("latin-1").lower()) in names]
+    found = [_token(one, value.decode("latin-1"), schemes) for one, value in given]
+    return found[0] if len(found) == 1 else None
 
 
 def _token(name: str, value: str, schemes: tuple[str, ...]) -> str | None:

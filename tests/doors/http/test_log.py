@@ -40,7 +40,7 @@ class Quoting:
 async def test_an_unexpected_error_is_logged_without_its_text(
     gateway, logged, monkeypatch, problem, main, what, code, event
 ):
-    failing = quoting_later if what.startswith("Door._") else quoting
+    failing = quoting_later if what == "Door._prepared" else quoting
     path = "consentry.server.http_door." if what.startswith("Looking") else "consentry.doors.http.door."
     monkeypatch.setattr(path + what, failing)
     with logged() as text:

@@ -24,6 +24,8 @@ class Wire(Protocol):
 
     transport: asyncio.Transport
     can_write: asyncio.Event
+    peer: str | None
+    secure: bool
 
     def pause(self) -> None: ...
 
@@ -65,12 +67,11 @@ class ListenerExchange:
 
     @property
     def peer(self) -> str | None:
-        name = self._wire.transport.get_extra_info("peername")
-        return str(name[0]) if name else None
+        return self._wire.peer
 
     @property
     def secure(self) -> bool:
-        return self._wire.transport.get_extra_info("sslcontext") is not None
+        return self._wire.secure
 
     @property
     def may_go_on(self) -> bool:
@@ -130,17 +131,22 @@ class ListenerExchange:
     # The answer.
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        names = {name for name, _ in headers}
+        self.events = False
+        lines, names = [_status_line(status)], set()
+        for name, value in headers:
+            names.add(name)
+            lines.append(f"{name}: {value}")
+            if name == "content-type" and value.startswith("text/event-stream"):
+                self.events = True
         measured = "content-length" in names
         self._bodiless = self.method == "HEAD" or status in (204, 304)
         self._chunked = not (measured or self._bodiless) and self._modern
         self.keeps = self.keeps and (measured or self._bodiless or self._chunked)
-        lines = [_status_line(status), *[f"{name}: {value}" for name, value in headers], *self._own(names)]
+        lines += self._own(names)
         text = "\r\n".join(lines)
         if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1 or "\0" in text:
             raise ValueError("a header of the answer holds a line's end")
         self.started = True
-        self.events = any(name == "content-type" and value.startswith("text/event-stream") for name, value in headers)
         self._head = f"{text}\r\n\r\n".encode("latin-1")
         if not measured and not self._bodiless:
             await self._send(b"")

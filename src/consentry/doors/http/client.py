@@ -60,9 +60,13 @@ class Answer:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises `UpstreamBroke`, `UpstreamSlow` in its middle."""
+        while piece := await self.piece():
+            yield piece
+
+    async def piece(self) -> bytes:
+        """What has come of the body, or nothing at its end: `pieces` without the cost of a generator."""
         try:
-            while piece := await self._connection.piece():
-                yield piece
+            return await self._connection.piece()
         except TimeoutError:
             raise UpstreamSlow("the upstream stopped in the middle of its answer") from None
         except (Ended, NotHttp):
@@ -135,7 +139,10 @@ class Client:
             self._idle.popleft()[0].close()
 
     def _ready(self) -> Connection | None:
-        """The connection that was used last, as long as nothing came on it since and it is not closed."""
+        """The connection that was used last, as long as it is not closed and nothing came on it since.
+
+        What came and nobody asked for must not become somebody's answer.
+        """
         while self._idle:
             connection, since = self._idle.pop()
             if connection.usable and self._loop.time() - since <= KEPT_S and connection.quiet:
@@ -149,7 +156,7 @@ class Client:
         """Send one request and read the head of its answer. Raises `UpstreamFailed`."""
         head = self._head(method, target, headers, body, chunked)
         for last in (False, True):
-            connection = await self._connect()
+            connection = self._ready() or await self._connect()
             try:
                 return await self._exchange(connection, head, method, body, chunked)
             except _Unanswered as error:
@@ -162,9 +169,6 @@ class Client:
         raise AssertionError("a request is tried twice at most")
 
     async def _connect(self) -> Connection:
-        """A connection on which nothing came that nobody asked for: it must not become somebody's answer."""
-        if (ready := self._ready()) is not None:
-            return ready
         try:
             async with asyncio.timeout(self.upstream.connect_s):
                 return await self._address.connect(lambda: Connection(self._buffer, self.upstream.timeout_s))

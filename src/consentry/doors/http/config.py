@@ -114,10 +114,13 @@ class Upstream:
     llm: Llm = Llm()
     own_headers: frozenset[str] = field(init=False)
     """Headers of requests that the gate sets or reads itself, and callers' do not go on."""
+    secrets: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """See `secrets_of`."""
     echo: Echo = field(init=False, repr=False, compare=False)
     """What of the gate's own must not come back."""
 
     def __post_init__(self) -> None:
         secrets = credentials_in((*self.credentials.headers, *self.credentials.query))
+        object.__setattr__(self, "secrets", secrets_of(self.credentials))
         object.__setattr__(self, "echo", Echo(secrets))
         object.__setattr__(self, "own_headers", self.credentials.names.union(self.token_headers))

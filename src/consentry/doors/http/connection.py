@@ -45,6 +45,7 @@ class Connection(asyncio.BufferedProtocol):
         self._timeout_s = timeout_s
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._looking: select.poll | None = None
         self._may_write: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._begin(bodiless=False)
@@ -60,11 +61,12 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def quiet(self) -> bool:
         """Whether the kernel holds nothing either: bytes or an end that came but that the loop has not read yet."""
-        if self._transport is None:
+        if self._transport is None or self._transport.is_closing():  # then its descriptor may be another's already
             return False
-        looking = select.poll()
-        looking.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not looking.poll(0)
+        if self._looking is None:
+            self._looking = select.poll()
+            self._looking.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._looking.poll(0)
 
     def begin(self, *, bodiless: bool) -> None:
         """Expect an answer, to what is written next; what comes before that is nobody's.

@@ -18,7 +18,7 @@ from consentry.doors.http import lens, pausing, problems, routing, websocket, wi
 from consentry.doors.http.body import Body, Counted
 from consentry.doors.http.cleaning import Cleaner
 from consentry.doors.http.client import Answer, Client
-from consentry.doors.http.config import Profile, Upstream, secrets_of
+from consentry.doors.http.config import Profile, Upstream
 from consentry.doors.http.echoes import Watched, taken
 from consentry.doors.http.errors import Ambiguous, Denied, Unreadable
 from consentry.doors.http.exchange import CallerLeft, Exchange
@@ -93,8 +93,9 @@ class Door:
             )
             if head.is_websocket and not (upstream.websocket and isinstance(exchange, UpgradableExchange)):
                 raise Ambiguous("no WebSocket goes through here: allow it with `http.websocket`, at a `listen` address")
-            body = await self._body(upstream, head, exchange)
-            await self._judge(await self._visit(client, caller, exchange, head, body))
+            if exchange.has_body:
+                body = await self._body(upstream, head, exchange)
+            await self._judge(self._visit(client, caller, exchange, head, body))
         except ConsentryError as error:
             if isinstance(error, LensFailed) and error.__cause__ is not None:
                 log.error("lens_failed", extra=traced(error.__cause__))
@@ -108,16 +109,12 @@ class Door:
             body.close()
 
     async def _body(self, upstream: Upstream, head: Head, exchange: Exchange) -> Body | Counted:
-        if not exchange.has_body:
-            return bodies.NOTHING
         source = wire.checked(head, exchange.body())
         if not routing.binds_body(upstream, head):
             return Counted(source, upstream.max_body)
         return await bodies.read(source, memory=upstream.memory, limit=upstream.max_body, folder=self._folder)
 
-    async def _visit(
-        self, client: Client, caller: Caller, exchange: Exchange, head: Head, body: Body | Counted
-    ) -> Visit:
+    def _visit(self, client: Client, caller: Caller, exchange: Exchange, head: Head, body: Body | Counted) -> Visit:
         upstream = client.upstream
         headers = wire.passed_on(head, ours=upstream.own_headers, cookies=upstream.cookies)
         query = upstream.credentials.query
@@ -307,12 +304,9 @@ class Door:
     async def _send(self, visit: Visit, decision: Decision, body: Body | Counted | None) -> Answer:
         upstream, head = visit.upstream, visit.head
         reads = bool(decision.obligations.masks) or visit.prompt is not None or visit.kept is not None
-        headers = [
-            (name, value)
-            for name, value in visit.headers
-            if not (reads and name in ("accept-encoding", "range", "if-range"))
-        ]
+        headers = list(visit.headers)
         if reads:
+            headers = [pair for pair in headers if pair[0] not in ("accept-encoding", "range", "if-range")]
             headers.append(("accept-encoding", "identity"))
         elif upstream.echo:
             headers = [(name, taken(value) if name == "accept-encoding" else value) for name, value in headers]
@@ -326,7 +320,7 @@ class Door:
         """The answer to the caller, filtered where it has to be. What it was worth noting is answered."""
         upstream, exchange = visit.upstream, visit.exchange
         headers = wire.given_back(answer.headers, cookies=upstream.cookies)
-        headers = wire.without_secrets(headers, secrets_of(upstream.credentials))
+        headers = wire.without_secrets(headers, upstream.secrets)
         filtering = self._filter(visit, decision, answer, masks)
         if upstream.echo:
             may_pass = upstream.pass_unreadable or answer.empty
@@ -337,12 +331,12 @@ class Door:
             filtering = _only_events(answer, filtering)
         if filtering is None:
             await exchange.start(answer.status, headers)
-            async for piece in answer.pieces():
+            while piece := await answer.piece():
                 await exchange.write(piece)
             await exchange.end()
             return ()
         if filtering.whole and not answer.empty:
-            async for piece in answer.pieces():
+            while piece := await answer.piece():
                 await filtering.feed(piece)
             data = await filtering.finish()
             await exchange.start(answer.status, [*headers, ("content-length", str(len(data)))])
@@ -350,7 +344,7 @@ class Door:
         else:
             if not exchange.started:
                 await exchange.start(answer.status, headers)
-            async for piece in answer.pieces():
+            while piece := await answer.piece():
                 if data := await filtering.feed(piece):
                     await exchange.write(data)
             if not answer.empty and (data := await filtering.finish()):
@@ -437,8 +431,9 @@ def _only_events(answer: Answer, filtering: Filter | None) -> Filter:
 
 def _forwarded(exchange: Exchange) -> list[tuple[str, str]]:
     """What the door itself says of the caller, in place of what the caller said (threat H8)."""
+    peer = exchange.peer
     headers = [("x-forwarded-proto", "https" if exchange.secure else "http"), ("via", "1.1 consentry")]
-    return headers if exchange.peer is None else [("x-forwarded-for", exchange.peer), *headers]
+    return headers if peer is None else [("x-forwarded-for", peer), *headers]
 
 
 def _failed(error: UpstreamFailed, answer: Answer | None) -> tuple[OutcomeStatus | None, str]:

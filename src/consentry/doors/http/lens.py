@@ -64,7 +64,7 @@ def read(
         "origin": upstream.origin,
         "target": upstream.base + head.target,
     }
-    if bound := wire.bound(headers, upstream.unbound_headers):
+    if bound := wire.bound(headers, upstream.unbound_headers, short=head.short):
         arguments["headers"] = bound
     if websocket:
         arguments["upgrade"] = "websocket"

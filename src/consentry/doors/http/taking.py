@@ -66,6 +66,9 @@ class CallerConnection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        name = self.transport.get_extra_info("peername")
+        self.peer = str(name[0]) if name else None
+        self.secure = self.transport.get_extra_info("sslcontext") is not None
         self.can_write = asyncio.Event()
         self.can_write.set()
         self._every.add(self)

@@ -143,6 +143,8 @@ class Head:
     method: str
     target: str
     headers: Headers
+    short: bool = False
+    """Whether what is read of the headers may be kept for the next request with the same ones."""
 
     @property
     def path(self) -> str:
@@ -171,7 +173,10 @@ class Head:
 
     @property
     def is_websocket(self) -> bool:
-        return (self.header("upgrade") or "").lower() == "websocket"
+        for name, value in self.headers:
+            if name == "upgrade":
+                return value.lower() == "websocket"
+        return False
 
 
 @lru_cache(maxsize=1024)
@@ -189,20 +194,26 @@ def read(method: str, target: str, raw: Iterable[tuple[bytes, bytes]], *, encode
     if method in _REFUSED_METHODS or not _METHOD.fullmatch(method):
         raise MethodRefused("this method does not go through a door")
     check_target(target, encoded_slash)
-    return Head(method, target, _headers(tuple(raw)))
-
-
-def _headers(raw: RawHeaders) -> Headers:
-    """Headers that are told apart and allowed. A caller sends nearly the same ones with each request."""
-    size = sum([len(name) + len(value) for name, value in raw])
-    return _read_headers(raw) if size <= LONGEST_KEPT else _read_headers.__wrapped__(raw)
+    headers = tuple(raw)
+    if sum([len(name) + len(value) for name, value in headers]) > LONGEST_KEPT:
+        return Head(method, target, _read_headers.__wrapped__(headers))
+    return Head(method, target, _read_headers(headers), True)
 
 
 @lru_cache(maxsize=MANY_KEPT)
 def _read_headers(raw: RawHeaders) -> Headers:
+    """Headers that are told apart and allowed. A caller sends nearly the same ones with each request."""
     headers = tuple([(lower(name), value.decode("latin-1")) for name, value in raw])
     check_headers(headers)
     return headers
+
+
+_SPELLED = {
+    spelling.encode(): name
+    for name in ("content-type", "content-length", "date", "server", "cache-control", "etag", "vary", "connection")
+    for spelling in (name, name.title())
+}
+"""Names of headers that nearly every answer has."""
 
 
 @lru_cache(maxsize=2048)
@@ -336,7 +347,7 @@ def passed_on(head: Head, *, ours: frozenset[str], cookies: bool) -> Headers:
     Not among them: what belongs to the connection, what only proxies say, whatever the gate sets itself (`ours`, with
     the caller's token), and cookies unless they may pass.
     """
-    passed = _passed_on if _is_short(head.headers) else _passed_on.__wrapped__
+    passed = _passed_on if head.short else _passed_on.__wrapped__
     return passed(head.headers, ours, cookies)
 
 
@@ -379,13 +390,9 @@ def wants_async(head: Head) -> bool:
     return any(preference(part) == "respond-async" for value in prefer for part in value.split(","))
 
 
-def bound(headers: Headers, unbound: frozenset[str]) -> dict[str, str]:
+def bound(headers: Headers, unbound: frozenset[str], *, short: bool = False) -> dict[str, str]:
     """Of the headers that go on, those that are part of the action. Several of one name are joined by their order."""
-    return dict((_bound if _is_short(headers) else _bound.__wrapped__)(headers, unbound))
-
-
-def _is_short(headers: Headers) -> bool:
-    return sum([len(name) + len(value) for name, value in headers]) <= LONGEST_KEPT
+    return dict((_bound if short else _bound.__wrapped__)(headers, unbound))
 
 
 @lru_cache(maxsize=MANY_KEPT)
@@ -400,7 +407,7 @@ def _bound(headers: Headers, unbound: frozenset[str]) -> Mapping[str, str]:
 
 def given_back(headers: Iterable[tuple[bytes, bytes]], *, cookies: bool) -> list[tuple[str, str]]:
     """An upstream's headers as the caller gets them."""
-    pairs = tuple([(lower(name), value.decode("latin-1")) for name, value in headers])
+    pairs = tuple([(_SPELLED.get(name) or lower(name), value.decode("latin-1")) for name, value in headers])
     left_out = nominated(pairs)
     result = []
     for name, value in pairs:
