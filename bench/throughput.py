@@ -20,6 +20,7 @@ from consentry.sanitize import Engine, Sanitizer
 
 RUNS = 9
 PEER_TEXTS = 150
+SHORT_TEXTS = 1_500
 SIZE = 60_000
 
 
@@ -128,6 +129,16 @@ def _peers(texts: list[str], ours: float) -> list[str]:
     return [f"{speed:.3f}", f"{ours / speed:.0f}", *shown]
 
 
+def one_by_one(console: Console, engine: Engine) -> None:
+    """What short texts cost that are scanned one after the other: mostly the calls."""
+    for name, texts in prose().items():
+        sample = texts[:SHORT_TEXTS]
+        each, size = nanoseconds(engine.scan, sample), sum(len(text.encode()) for text in sample) / len(sample)
+        console.print(
+            f"{name}: one by one, {each:.0f} ns a byte, {each * size / 1e3:.0f} µs a text of {size:.0f} bytes"
+        )
+
+
 def resistance(console: Console, engine: Engine, on_prose: float) -> None:
     """Time for each byte of hostile texts, against the slowest prose."""
     grid = Grid(title=f"hostile texts (prose: {on_prose:.0f} ns a byte)", title_justify="left")
@@ -150,6 +161,7 @@ def main() -> None:
     if "names" in sys.argv[1:]:
         engines["and names"] = Sanitizer.default().engine
     on_prose = speeds(console, engines)
+    one_by_one(console, engines["patterns"])
     resistance(console, engines["patterns"], on_prose)
 
 

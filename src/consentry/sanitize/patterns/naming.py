@@ -47,7 +47,7 @@ class Naming:
     def __init__(self, words: Collection[str], directory: Path | None = None) -> None:
         self._words = sorted(word for word in words if word.isalnum())
         self._edged = [word for word in self._words if not (word[0] + word[-1]).isascii()]
-        """No pattern sees that a letter beyond ASCII is one: it may begin right after such a word."""
+        """No pattern sees that a letter beyond ASCII is one, so that it may begin right after such a word."""
         self._directory = directory
         self._quick = find_spec("hyperscan") is not None
 
@@ -55,28 +55,21 @@ class Naming:
     def _vector(self) -> VectorPass:
         from consentry.sanitize.patterns.vector import VectorPass
 
-        triggers = [((f"[^A-Za-z0-9]{word}[^A-Za-z0-9]",), True, False) for word in self._words]
-        return VectorPass(triggers, self._directory)
+        expressions = [f"[^A-Za-z0-9]{word}[^A-Za-z0-9]" for word in self._words] + self._edged
+        return VectorPass([((one,), True, False) for one in expressions], self._directory)
 
     def around(self, text: str, data: bytes, spans: Sequence[Span]) -> Surroundings:
         """The surroundings of these places of a text; `data` is its bytes, one for each character."""
         if len(spans) < _FEW or not self._quick or not self._words or _WIDENS in text:
             return _Read(text)
-        where, which = self._places(text, data, spans)
-        return _Found(text, where, which, frozenset(which).union(self._edged_in(text)))
-
-    def _edged_in(self, text: str) -> list[str]:
-        if text.isascii() or not self._edged:
-            return []
-        lowered = text.lower()
-        return [word for word in self._edged if word in lowered]
+        return _Found(text, *self._places(text, data, spans))
 
     def within(self, text: str, data: bytes) -> Surroundings:
         """The surroundings of every place of a text."""
         return self.around(text, data, [(0, len(text))] * _FEW)
 
-    def _places(self, text: str, data: bytes, spans: Sequence[Span]) -> tuple[list[int], list[str]]:
-        """Where the words begin, in order, and which they are."""
+    def _places(self, text: str, data: bytes, spans: Sequence[Span]) -> tuple[list[int], list[str], set[str]]:
+        """Where the words begin, in order, which they are, and those that may be there as a part of others."""
         places = np.array(spans, np.intp)
         firsts, pasts = np.sort(places[:, 0]) - BEFORE, np.sort(places[:, 1]) + AFTER
         gaps = np.flatnonzero(firsts[1:] > pasts[:-1])
@@ -90,15 +83,19 @@ class Naming:
         lengths = np.array([len(piece) + 2 for piece in pieces], np.intp)
         starts = np.cumsum(lengths) - lengths
         at += (before - starts - 1)[np.searchsorted(starts, at - 1, side="right") - 1]
-        words, where, which = self._words, [], []
+        words, where, which, parts = self._words, [], [], set()
         for index in np.argsort(at, kind="stable").tolist():
-            word = words[kinds[index]]
+            kind = kinds[index]
+            if kind >= len(words):
+                parts.add(self._edged[kind - len(words)])
+                continue
+            word = words[kind]
             past = int(at[index]) - 1
             begin = past - len(word)
             if _stands(text, word, begin, past):
                 where.append(begin)
                 which.append(word)
-        return where, which
+        return where, which, parts
 
 
 def _stands(text: str, word: str, first: int, past: int) -> bool:
@@ -131,9 +128,9 @@ class _Read:
 class _Found:
     """Knows where words begin that name types, which they are, and which may be there at all."""
 
-    def __init__(self, text: str, firsts: list[int], words: list[str], kinds: frozenset[str]) -> None:
+    def __init__(self, text: str, firsts: list[int], words: list[str], parts: set[str]) -> None:
         self._text, self._firsts, self._words = text, firsts, words
-        self._kinds = kinds
+        self._kinds = parts.union(words)
         self._joined = SEPARATOR in text
 
     def may_name(self, words: frozenset[str]) -> bool:
