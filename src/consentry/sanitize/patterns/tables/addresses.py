@@ -20,13 +20,15 @@ _NAME = rf"{_WORD}(?: {_WORD}){{0,4}}"
 _ANY = rf"{_L}{_IN_WORD}{{0,24}}+"
 _NUMBER_ON = r"\d{0,4}(?:[A-Za-z](?!\w)|-\d{1,4}|/\d{1,3})?"
 _NUMBER = rf"\d{_NUMBER_ON}"
-_SUFFIXES = """
-Street St Avenue Ave Road Rd Boulevard Blvd Lane Ln Drive Dr Court Ct Place Pl Square Sq Terrace Way Parkway Pkwy
-Highway Hwy Crescent Cres Close Row Circle Trail Alley Mews Wharf Quay Gardens Grove Hill Rise Esplanade Cove Coves
-Park Heights Pike Turnpike Expressway Freeway Loop Ridge Green View Vale Bypass Plaza Walk Passage Junction
+_STREETS = """
+Street St Avenue Ave Road Rd Boulevard Blvd Lane Ln Drive Dr Court Ct Place Pl Square Sq Terrace Parkway Pkwy
+Highway Hwy Crescent Cres Alley Mews Wharf Quay Gardens Esplanade Turnpike Expressway Freeway Bypass Plaza
 """.split()  # noqa: SIM905
-_SUFFIX_FORMS = [form for word in _SUFFIXES for form in (word, word.upper())]
-_SUFFIX = f"(?:{'|'.join(_SUFFIX_FORMS)})"
+_MAYBE_STREETS = """
+Way Close Row Circle Trail Grove Hill Rise Cove Coves Park Heights Pike Loop Ridge Green View Vale Walk Passage
+Junction
+""".split()  # noqa: SIM905
+"""Words that as often end the name of something else: they count where something near says that it is a place."""
 _PLAIN_FORMS = "street avenue ave road rd boulevard blvd lane drive parkway crescent terrace st".split()  # noqa: SIM905
 _PLAIN_SUFFIX = f"(?:{'|'.join(_PLAIN_FORMS)})"
 _COMPOUNDS = (
@@ -61,22 +63,31 @@ _WORD_BEGINS = rf"(?:{_CAP}|[dloe]['’]|{_PARTICLE})"
 _TO_UNIT = rf"(?: (?:\d|{_WORD_BEGINS})|[ ,]{{0,2}}\n?[ ]{{0,4}}(?:Apt|Suite|Unit|Ste))"
 """What follows each word of a name before a unit."""
 
-PATTERNS: Final = (
-    Pattern(
-        id="address.suffix",
+
+def _street(name: str, words: list[str], score: float, lift: float) -> Pattern:
+    """A house number, a name and one of these words."""
+    forms = [form for word in words for form in (word, word.upper())]
+    suffix = f"(?:{'|'.join(forms)})"
+    return Pattern(
+        id=name,
         type=entities.STREET_ADDRESS,
         regex=(
-            rf"(?<![\w.,-])(?:{_NUMBER},? )?{_NUMBER},? (?!{_MONTH}|of |the )(?=[^\n\d]{{0,20}}{_SUFFIX}(?!\w))"
-            rf"{_NAME}?(?<= ){_SUFFIX}(?!\w)\.?{_UNITS}"
+            rf"(?<![\w.,-])(?:{_NUMBER},? )?{_NUMBER},? (?!{_MONTH}|of |the )(?=[^\n\d]{{0,20}} {suffix}(?!\w))"
+            rf"{_NAME} {suffix}(?!\w)\.?{_UNITS}"
         ),
-        trigger=tuple(rf"\d[A-Za-z]?,? (?:[^a-z\n\d]|[dlvs]|[oe]')[^\n\d]{{0,20}} {form}\b" for form in _SUFFIX_FORMS),
+        trigger=tuple(rf"\d[A-Za-z]?,? (?:[^a-z\n\d]|[dlvs]|[oe]')[^\n\d]{{0,20}} {form}\b" for form in forms),
         reach=64,
         begin=r"\d(?<![\w.,-][\s\S])",
         ahead=260,
-        score=0.7,
+        score=score,
         reason="house number, name and kind of street",
-        lift=0.2,
-    ),
+        lift=lift,
+    )
+
+
+PATTERNS: Final = (
+    _street("address.suffix", _STREETS, 0.7, 0.2),
+    _street("address.suffix-maybe", _MAYBE_STREETS, 0.45, 0.3),
     Pattern(
         id="address.suffix-plain",
         type=entities.STREET_ADDRESS,
