@@ -14,6 +14,8 @@ GUESSING: Final = "names"
 """The detector that believes by the look of words. Sure as it may be, it says nothing of the token around a word."""
 FORMED: Final = 0.9
 """From this score on, what has a form of its own stands against a guess about a part of it."""
+LIKELY: Final = 0.65
+"""From this score on, what stands around a stronger finding is believed to be a part of something."""
 _UNDIVIDED: Final = frozenset({entities.SECRET, entities.IBAN_CODE, entities.CREDIT_CARD, entities.CRYPTO})
 """Types of which a part is nothing by itself, whatever it looks like. A URL is none: it may be kept and hold a name."""
 
@@ -55,9 +57,10 @@ def resolve(findings: Iterable[Finding], text_len: int, text: str | None = None)
     """The findings that stand, in reading order, none overlapping another.
 
     Deterministic: the higher score wins, then the longer span, then the type named first in `entities.PRIORITY`,
-    then the one that starts first. Of a finding that reaches beyond stronger ones on one side, what lies outside them
-    stands as a finding of its own, without what is no letter or digit of `text` at its ends, for nothing that was found
-    may stay in clear; one that lies within a stronger one, or around it, is dropped whole. Before that, a name gives
+    then the one that starts first. Of a finding that reaches beyond stronger ones, what lies outside them stands as
+    findings of their own, without what is no letter or digit of `text` at their ends, for nothing that was found may
+    stay in clear. One that lies within a stronger one is dropped whole, as is one of less than `LIKELY` around one:
+    a year in it says that it was none. Before that, a name gives
     way to a secret in its place, and to a secret or a form of at least `FORMED` that overlaps it and reaches beyond
     it: `anna` in an e-mail address is no reason to miss the address. So does whatever lies within a secret or a form
     that is one number or code as a whole: a phone number seen in an account number is none. Empty spans and spans
@@ -94,32 +97,37 @@ def _strongest(group: list[Finding], text: str | None) -> list[Finding]:
         strong += sorted((one for one in group if id(one) not in standing), key=_strength)
     for one in strong:
         at = bisect_left(starts, one.end)
-        rest: Finding | None = one
-        if at and kept[at - 1].end > one.start:
-            rest = _outside(one, kept, starts, at, text)
-        if rest is not None:
-            at = bisect_left(starts, rest.end)
+        if not at or kept[at - 1].end <= one.start:
+            starts.insert(at, one.start)
+            kept.insert(at, one)
+            continue
+        for rest in _outside(one, kept, starts, text):
+            at = bisect_left(starts, rest.start)
             starts.insert(at, rest.start)
             kept.insert(at, rest)
     return kept
 
 
-def _outside(one: Finding, kept: list[Finding], starts: list[int], at: int, text: str | None) -> Finding | None:
-    """What of a finding lies beside those that stand, which begin at `starts`, the last over it before `at`."""
-    start, end = one.start, one.end
-    if kept[at - 1].end > end:
-        at, end = at - 1, kept[at - 1].start
-    inner = bisect_left(starts, start)
-    if inner and kept[inner - 1].end > start:
-        start = kept[inner - 1].end
-    if start >= end or inner < at:
-        return None
-    if text is not None:
-        while start < end and not text[start].isalnum():
-            start += 1
-        while start < end and not text[end - 1].isalnum():
-            end -= 1
-    return one._replace(start=start, end=end) if start < end else None
+def _outside(one: Finding, kept: list[Finding], starts: list[int], text: str | None) -> list[Finding]:
+    """What of a finding lies beside those that stand, which begin at `starts`."""
+    rests, start = [], one.start
+    first = max(bisect_left(starts, one.start) - 1, 0)
+    over = kept[first : bisect_left(starts, one.end)]
+    if one.score < LIKELY and any(one.start <= other.start and other.end <= one.end for other in over):
+        return []
+    for other in (*over, None):
+        end = one.end if other is None else min(other.start, one.end)
+        from_, to = start, end
+        if text is not None:
+            while from_ < to and not text[from_].isalnum():
+                from_ += 1
+            while from_ < to and not text[to - 1].isalnum():
+                to -= 1
+        if from_ < to:
+            rests.append(one._replace(start=from_, end=to))
+        if other is not None:
+            start = max(start, other.end)
+    return rests
 
 
 def _without_torn(group: list[Finding]) -> list[Finding]:
