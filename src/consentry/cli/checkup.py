@@ -215,7 +215,8 @@ def _unsatisfied(problems: Sequence[Problem]) -> list[Finding]:
     findings = []
     for text, rules in by_text.items():
         more = f" and {len(rules) - 3} more" if len(rules) > 3 else ""
-        findings.append(Finding("policies", Grade.NOTE, f"{', '.join(rules[:3])}{more}: {text}"))
+        remedy = "consentry groups add GROUP EMAIL (who decides for each: consentry policy explain)"
+        findings.append(Finding("policies", Grade.NOTE, f"{', '.join(rules[:3])}{more}: {text}", remedy))
     return findings
 
 

@@ -68,6 +68,13 @@ async def _agent(directory: Directory, owner: str) -> NewAgentToken:
     return await directory.create_agent(None, pipeline.AGENT, owner, Kind.AGENT)
 
 
+def _tell(done: pipeline.Exported, receipt: Path, key: Path) -> None:
+    """Where everything is, for whoever looks at the terminal after they approved."""
+    lines = [f"Exported         {done.rows} rows, sanitized, to {done.file}"]
+    lines += ["Verify it with", f"  consentry verify {receipt} --key {key}"]
+    print("\n".join(lines), flush=True)
+
+
 def _work(url: str, token: str, folder: Path) -> None:
     """The pipeline: over HTTP, with the agent's token and nothing else."""
     logging.getLogger("consentry.client").setLevel(logging.WARNING)  # its waiting is what the inbox shows
@@ -77,6 +84,7 @@ def _work(url: str, token: str, folder: Path) -> None:
             receipt = folder / f"receipt-{done.action_id}.json"
             receipt.write_bytes(gate.receipt(done.action_id))
             log.info("demo exported", extra={LOG_FIELDS: {"rows": done.rows}})
+            _tell(done, receipt, folder.parent / "ledger.vkey")
         except CancelledError:
             return  # the process ends while nobody has decided
         except NotAdmitted as error:

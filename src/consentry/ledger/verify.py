@@ -151,14 +151,14 @@ def _verify_files(reader: TileReader, keys: Sequence[LogKey] | None, known: Sequ
         if not _has(reader, "checkpoint"):
             message = "neither a bundle nor a published log: `bundle.json` and `checkpoint` are not there"
             return Report("path", "", 0, (unverifiable("not_a_log", "path", message),))
-        return verify_tiles(reader, keys, known) if keys else _with(verify_tiles(reader, ()), [_NO_KEY])
+        return verify_tiles(reader, keys, known) if keys else _keyless(verify_tiles(reader, ()))
     if keys:
         return verify_bundle(reader, keys, known)
     try:
         own = parse_keys(reader.read("keys").decode())
     except (LedgerError, UnicodeDecodeError):
         own = ()
-    return _with(verify_bundle(reader, own, known), [_NO_KEY])
+    return _keyless(verify_bundle(reader, own, known))
 
 
 def _verify_receipt_file(path: Path, keys: Sequence[LogKey] | None, known: Sequence[bytes]) -> Report:
@@ -166,7 +166,7 @@ def _verify_receipt_file(path: Path, keys: Sequence[LogKey] | None, known: Seque
     if b"consentry receipt" not in data and b'"checkpoint"' not in data:
         return Report("path", "", 0, (unverifiable("not_a_receipt", "path", "the file is not a receipt"),))
     report = verify_receipt(data, keys or (), known)
-    return report if keys else _with(report, [_NO_KEY])
+    return report if keys else _keyless(report)
 
 
 def _verify_log(
@@ -391,6 +391,11 @@ def _readable(notes: Sequence[_Named]) -> list[_Signed]:
         except LedgerError:
             continue
     return found
+
+
+def _keyless(report: Report) -> Report:
+    """That no key was given comes first, and stands for every signature that could not be checked for want of it."""
+    return replace(report, findings=(_NO_KEY, *(one for one in report.findings if one.code != "wrong_key")))
 
 
 def _with(report: Report, findings: Sequence[Finding]) -> Report:

@@ -30,15 +30,15 @@ def check(policies: PolicySet, roster: Roster) -> list[Problem]:
         needed = _indispensable(stages, roster, combine([rule]).expires_ms)
         if needed:
             text = (
-                f"works only while {_everybody(len(needed))} free to decide: an action of their own, or by an agent "
-                "that they own or whose token they were shown, will be denied. Add somebody to the reviewers"
+                f"{_everybody(len(needed))} decide, so that an action of their own, or by an agent that they own or "
+                "whose token they were shown, is denied. Add somebody to the reviewers"
             )
             problems.append(_problem(rule, "rule-fragile", text, Severity.WARNING))
     return problems
 
 
 def _everybody(number: int) -> str:
-    return "its only reviewer is" if number == 1 else f"all of its {number} reviewers are"
+    return "one reviewer alone can" if number == 1 else f"all of {number} reviewers have to"
 
 
 def why_unsatisfiable(judgement: Judgement, roster: Roster, excluded: frozenset[str]) -> str | None:

@@ -225,6 +225,8 @@ def announce(settings: Settings, services: Services, link: Invitation | None, op
         lines += [f"Sign in once as  {link.email} (the link holds for {hours} h)", f"  {target}"]
     else:
         lines.append(f"Sign in at       {origin}/sign-in (no link? `consentry up --sign-in EMAIL` prints one)")
+    if options.seed is not None:
+        lines.append("In the inbox waits a request of the demo: approve it, and look here again.")
     print("\n".join(lines), flush=True)
     if not options.no_browser and sys.stdout.isatty():
         webbrowser.open(target)

@@ -198,7 +198,7 @@ async def test_at_another_address_the_page_says_where_passkeys_work(desk) -> Non
     await desk.page.context.add_cookies([{"name": COOKIE, "value": desk.ada.token, "url": origin}])
     await desk.page.goto(f"{origin}/passkeys")
     assert await desk.page.get_by_role("button", name="Register a passkey").count() == 0
-    assert f"passkeys work at {desk.origin}" in await desk.page.inner_text("main")
+    assert f"Passkeys work at {desk.origin}" in await desk.page.inner_text("main")
 
 
 async def test_the_form_without_its_script_decides_nothing(desk) -> None:

@@ -64,7 +64,10 @@ async def _page(request: Request, who: Session, *, error: ConsentryError | None 
         site = parts.passkeys.site
         origin, rp = site.origin, site.rp
         if number_for_name(request.headers.get("host", ""), site):
-            unavailable = f"passkeys work at {origin}: open Consentry there and sign in"
+            unavailable = (
+                f"Passkeys work at {origin}: open Consentry there, and sign in with another link "
+                "(`consentry up --sign-in EMAIL` prints one)."
+            )
     except PasskeyUnavailable as reason:
         unavailable = str(reason)
     rows = await parts.passkeys.of(who.subject)

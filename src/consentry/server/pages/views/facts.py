@@ -18,6 +18,7 @@ _LABELS = {
     "updates": "changed",
     "destroys": "destroyed",
 }
+_LISTS = {"masked_columns": "columns declared sensitive"}
 _LOUD = frozenset({"secrets", "destroys", "external", "public", "privileged", "destructive", "unbounded", "admin"})
 _FLAGS = {
     "external": "leaves the boundary",
@@ -81,7 +82,7 @@ def found(rows: Iterable[tuple[str, str]]) -> Found:
         elif (figure := _figure(label, value)) is not None:
             figures.append(figure)
         elif isinstance(value, list) and all(isinstance(one, str) for one in value):
-            lists.append((label, tuple(value)))
+            lists.append((_LISTS.get(label, label), tuple(value)))
         else:
             rest.append((label, shown))
     return Found(tuple(figures), classes, scanned, tuple(lists), tuple(rest))
