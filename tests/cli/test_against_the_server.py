@@ -270,7 +270,7 @@ def test_a_grant_for_an_agent_that_is_not_there_is_wrong_input(at: Callable[[str
     assert done.returncode == 0, done.stderr
     listed = consentry("grants", "list", "--open").stdout
     assert "dataset.export customers to=prefix:vendor-" in listed
-    assert f"customers to=prefix:vendor- /run/name=one_of:[1,2] plan=out={'ab' * 32}" in listed
+    assert f"customers to=prefix:vendor- context /run/name=one_of:[1,2] plan=out={'ab' * 32}" in listed
     assert "{" not in listed
 
 

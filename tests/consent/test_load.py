@@ -314,3 +314,21 @@ async def test_a_change_of_policy_that_denies_is_nobodys_denial(world) -> None:
     (one,) = await past_of(world)
     assert one.end is End.OVERTAKEN
     assert one.took_ms is None
+
+
+@pytest.mark.parametrize(
+    ("values", "prefix"),
+    [
+        ([f"lake/2026/{n}" for n in range(4)], "lake/2026/"),
+        ([f"s3://bucket/day/{n}" for n in range(4)], "s3://bucket/day/"),
+        ([f"/srv/in/{n}.csv" for n in range(4)], "/srv/in/"),
+        ([f"s3://bucket-{n}/x" for n in range(4)], None),
+        ([f"https://{n}.example/x" for n in range(4)], None),
+        ([f"/* app:reports */ DELETE FROM carts WHERE id = {n}" for n in range(4)], None),
+        ([f"SELECT a/2 FROM t WHERE id={n}" for n in range(4)], None),
+        ([f"lake/{n};rm" for n in range(4)], None),
+        ([f"https://a.example/x?to={n}/" for n in range(4)], None),
+    ],
+)
+def test_b12_a_folder_is_proposed_for_paths_alone(values, prefix) -> None:
+    assert bound_of(values) == (None if prefix is None else Bound("prefix", prefix))

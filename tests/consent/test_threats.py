@@ -28,7 +28,7 @@ from consentry.consent.errors import (
 )
 from consentry.consent.lasting import GlassHolds
 from consentry.consent.model import ActionState, Ballot, BallotVerdict, OutcomeStatus, Submission, Voter
-from consentry.consent.standing import StandingPattern
+from consentry.consent.standing import Signed, StandingPattern
 from consentry.consent.states import RequestState
 from consentry.errors import ConsentryError
 from consentry.policy.model import Assurance, Facts, Verdict
@@ -412,7 +412,16 @@ def test_b12_what_no_bound_covers_is_outside(near_miss):
 
 @pytest.mark.parametrize(
     "names",
-    [("a", "/a"), ("a", "/a/b"), ("/a", "/a/b/c"), ("/a~2b",), ("/a~",)],
+    [
+        ("a", "/a"),
+        ("a", "/a/b"),
+        ("/a", "/a/b/c"),
+        ("/a~2b",),
+        ("/a~",),
+        ("/~~01",),
+        ("/x" * 65,),
+        tuple(map(str, range(1001))),
+    ],
 )
 def test_b12_bounds_about_the_same_value_are_refused(names):
     with pytest.raises(InvalidPattern):
@@ -435,6 +444,18 @@ def test_b12_a_pattern_around_an_action_admits_it_and_nothing_beside_it(value): 
     assert not around.admits(call({"x": value, "y": 1}, (), {}))
     assert not around.admits(call({"x": {"": value}}, (), {}))
     assert not around.admits(call({"x": [value]}, (), {}))
+
+
+def test_b12_an_older_grant_means_what_it_meant():
+    """Names that begin with a slash were names before they were pointers."""
+    arguments = '{"/home/~me":{"equals":1},"to":{"prefix":"a/"}}'
+    pattern = f'{{"actor":"agt_etl","arguments":{arguments},"operation":"x.y","resource":"y"}}'
+    signed = Signed.decode(f'{{"assurance":"session","pattern":{pattern}}}')
+    action = Action(Actor(Kind.AGENT, "agt_etl"), "x.y", "y", {"/home/~me": 1, "to": "a/b"})
+    assert signed.pattern.admits(action)
+    assert not signed.pattern.admits(replace(action, arguments={"home": {"~me": 1}, "to": "a/b"}))
+    assert Signed.decode(signed.encode()) == signed
+    assert Signed.decode(Signed(INSIDE, Assurance.SESSION).encode()).pattern == INSIDE
 
 
 async def test_b12_a_use_of_a_standing_grant_is_void_when_an_operand_changed(world):

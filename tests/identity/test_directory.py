@@ -459,3 +459,27 @@ async def test_errors_have_codes_of_their_own() -> None:
     kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ConsentryError)]
     own = [one for one in kinds if one.__module__ == errors.__name__]
     assert len({one.code for one in own}) == len(own)
+
+
+async def test_a12_nothing_remembered_counts_while_somebody_looks_whether_it_still_holds(house, monkeypatch) -> None:
+    """Where reads take their time, a token that was taken back must not be good for as long as one takes."""
+    agent = await house.directory.create_agent(house.by, "etl", house.by)
+    other = await house.directory.create_agent(house.by, "other", house.by)
+    for one in (agent, other):
+        await house.directory.authenticate(one.token)
+    await house.directory.revoke_agent(house.by, agent.agent.id)
+    go_on, read = asyncio.Event(), house.store.read
+
+    async def slow(work):
+        await go_on.wait()
+        return await read(work)
+
+    monkeypatch.setattr(house.store, "read", slow)
+    looking = asyncio.create_task(house.directory.authenticate(other.token))
+    await asyncio.sleep(0)
+    assert house.directory.known(agent.token) is None
+    asked = asyncio.create_task(house.directory.authenticate(agent.token))
+    go_on.set()
+    assert (await looking).subject == other.agent.id
+    with pytest.raises(NotSignedIn):
+        await asked

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 
 import pytest
+
+from consentry.doors.http.limits import Limits
 
 LIMITS = {"head_time": "1s", "body_time": "1s", "head": 4096}
 PATIENCE_S = 30
@@ -115,6 +118,51 @@ async def test_a_body_that_stops_is_refused(connect) -> None:
     stuck.writer.write(_head(connect.server, "/v1/actions", *lines) + b"1\r\n{\r\n")
     status, problem = await stuck.answer()
     assert (status, problem["code"]) == (408, "too_slow")
+
+
+async def test_nothing_between_requests_stops_the_clock(connect) -> None:
+    """Empty lines are allowed there, and are no request."""
+    idle = await connect()
+    idle.writer.write(_head(connect.server, "/healthz", method="GET"))
+    head = await idle.reader.readuntil(b"\r\n\r\n")
+    await idle.reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0]))
+    idle.writer.write(b"\r\n")
+    assert await asyncio.wait_for(idle.reader.read(), PATIENCE_S) == b""
+
+
+def _is_cut(sending: socket.socket) -> bool:
+    """Whether the other side is gone: it answers the next bytes with a reset."""
+    try:
+        sending.send(b"GET")
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    return False
+
+
+async def test_who_does_not_read_is_left(connect, monkeypatch) -> None:
+    monkeypatch.setattr("consentry.server.impatient.USUAL", Limits(body_s=0.3, reader_s=0.3))
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        deaf.setblocking(False)
+        loop, port = asyncio.get_running_loop(), connect.server.services.settings.server.port
+        await loop.sock_connect(deaf, ("127.0.0.1", port))
+        await loop.sock_sendall(deaf, _head(connect.server, "/openapi.json", method="GET") * 60)
+        async with asyncio.timeout(PATIENCE_S):
+            while not _is_cut(deaf):
+                await asyncio.sleep(0.2)
+
+
+async def test_a_caller_who_waits_may_have_begun_the_next_request(connect) -> None:
+    server = connect.server
+    ada, agent = await server.person("ada@example.org", "admins"), await server.agent("etl")
+    asked = await server.submit(agent)
+    waiting = await connect()
+    waiting.writer.write(_head(server, f"/v1/actions/{asked['id']}?wait=30", method="GET") + b"GET /hea")
+    await asyncio.sleep(2.5)  # longer than a head may take
+    await server.vote(ada, asked["request_id"])
+    assert (await asyncio.wait_for(waiting.reader.readuntil(b"\r\n"), PATIENCE_S)).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_body_that_came_quickly_may_not_stop_for_long(connect) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -85,9 +85,9 @@ def create(
             "actor": _actor(server.get("/v1/agents"), actor),
             "operation": operation,
             "resource": resource,
-            "arguments": dict(map(_bound, argument or ())),
-            "operands": dict(map(_pin, pin or ())),
-            "context": dict(map(_bound, context or ())),
+            "arguments": _once("--argument", map(_bound, argument or ())),
+            "operands": _once("--pin", map(_pin, pin or ())),
+            "context": _once("--context", map(_bound, context or ())),
         }
         past = server.post("/v1/grants/simulate", {"pattern": pattern})
         tell(f"of the past actions, it would have let {past['count']} through")
@@ -135,8 +135,8 @@ def _about(grant: Mapping[str, Json]) -> str:
     if not isinstance(pattern, Mapping):
         return plain(str(grant["action_id"]))
     told = [
-        f"{name}={kind}:{_value(value)}"
-        for part in ("arguments", "context")
+        f"{before}{name}={kind}:{_value(value)}"
+        for part, before in (("arguments", ""), ("context", "context "))
         for name, bound in _items(pattern.get(part, {}))
         for kind, value in _items(bound)
     ]
@@ -167,6 +167,18 @@ def _bound(text: str) -> tuple[str, Json]:
         return name, {kind: value if kind == "prefix" else parse(value, what=name)}
     except InvalidInput:
         return name, {kind: value}
+
+
+def _once(option: str, pairs: Iterable[tuple[str, Json]]) -> dict[str, Json]:
+    """The pairs, each name once."""
+    from consentry.errors import InvalidInput
+
+    found: dict[str, Json] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidInput(f"`{option}` names `{name}` twice: give one bound for it")
+        found[name] = value
+    return found
 
 
 def _pin(text: str) -> tuple[str, Json]:

@@ -44,12 +44,14 @@ def http(
 async def _serve(settings: object, resource: str, listen: str | None) -> None:
     from consentry.server.build import open_services
     from consentry.server.http_door import listeners
+    from consentry.server.serving import allow_files
     from consentry.server.settings import Settings
 
     assert isinstance(settings, Settings)
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    allow_files(2 * settings.limits.connections)
     async with open_services(settings) as services, listeners(services, only=resource, address=listen) as found:
         tell(f"`{resource}` is at {found[resource]}; people decide at {services.origin}")
         await ended.wait()

@@ -7,6 +7,7 @@ as `/arguments/limit`; lists are values. What no bound covers is not covered (th
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,6 +15,9 @@ from typing import TypeAlias
 from consentry.actions import Json, canonical
 from consentry.errors import InvalidInput
 
+MOST = 1000
+DEEPEST = 64
+_NO_ESCAPE = re.compile(r"~(?![01])")
 Place: TypeAlias = tuple[str, ...]
 """The keys that lead to a value."""
 _KINDS = ("equals", "one_of", "at_most", "prefix")
@@ -70,15 +74,16 @@ def parse_bounds(given: Json, what: str) -> dict[str, Bound]:
     return bounds
 
 
-def covers(bounds: Mapping[str, Bound], values: Mapping[str, Json]) -> bool:
+def covers(bounds: Mapping[Place, Bound], values: Mapping[str, Json]) -> bool:
     """Whether every value is within a bound, and every bound has its value."""
-    wanted = places(bounds)
     met: set[Place] = set()
-    return _within(wanted, values, (), met) and len(met) == len(wanted)
+    return _within(bounds, values, (), met) and len(met) == len(bounds)
 
 
 def places(bounds: Mapping[str, Bound]) -> dict[Place, Bound]:
-    """The bounds by their places. Raises `InvalidPattern` where two are about the same value."""
+    """The bounds by their places. Raises `InvalidPattern` where two are about the same value, or there are too many."""
+    if len(bounds) > MOST:
+        raise InvalidPattern(f"a pattern takes up to {MOST} bounds")
     found = {place_of(name): bound for name, bound in bounds.items()}
     inside = {place[:end] for place in found for end in range(1, len(place))}
     if len(found) != len(bounds) or not inside.isdisjoint(found):
@@ -91,7 +96,9 @@ def place_of(name: str) -> Place:
     if not name.startswith("/"):
         return (name,)
     parts = name[1:].split("/")
-    if any("~" in part.replace("~0", "").replace("~1", "") for part in parts):
+    if len(parts) > DEEPEST:
+        raise InvalidPattern(f"a JSON pointer of a bound leads through up to {DEEPEST} objects")
+    if _NO_ESCAPE.search(name):
         raise InvalidPattern("in a JSON pointer, `~` is written `~0`, and `/` in a name `~1`")
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
 

@@ -6,6 +6,7 @@ signed by a person, simulated before, and weighed like a vote at each use.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,9 @@ from consentry.consent.standing import StandingPattern
 
 LEAST = 3
 """So many approvals of a shape before a grant is proposed."""
+
+_PATH = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?[\w.@+=,~/-]+")
+"""A path or an address without a query. Of texts in a language, such as SQL, the beginning says nothing of the rest."""
 
 CHOICES = 8
 """At most so many values are listed in `one_of`, and each was asked for twice on average."""
@@ -148,11 +152,11 @@ def _at_most(values: Sequence[Json]) -> Bound | None:
 
 
 def _prefix(values: Sequence[Json]) -> Bound | None:
-    """The folder that all texts are in, where that is more than the root."""
-    texts = [value for value in values if isinstance(value, str)]
+    """The folder that all texts are in, where they are paths, and that is more than the root or a scheme."""
+    texts = [value for value in values if isinstance(value, str) and _PATH.fullmatch(value)]
     if len(texts) != len(values):
         return None
     first, last = min(texts), max(texts)
     same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
     folder = first[:same].rpartition("/")
-    return Bound("prefix", folder[0] + "/") if folder[0].strip("/") else None
+    return Bound("prefix", folder[0] + "/") if folder[0].strip("/") and not folder[0].endswith(":/") else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from consentry.actions import Action, Json, Operand, canonical, parse_object
-from consentry.consent.bounds import Bound, InvalidPattern, covers, parse_bounds, places
+from consentry.consent.bounds import Bound, InvalidPattern, Place, covers, name_of, parse_bounds, places
 from consentry.consent.model import BallotVerdict, Vote
 from consentry.errors import InvalidInput
 from consentry.policy.model import Assurance
@@ -36,14 +36,16 @@ class StandingPattern:
     arguments: Mapping[str, Bound] = field(default_factory=dict)
     operands: tuple[Operand, ...] = ()
     context: Mapping[str, Bound] = field(default_factory=dict)
+    _arguments: Mapping[Place, Bound] = field(init=False, repr=False, compare=False)
+    _context: Mapping[Place, Bound] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not (self.actor and self.operation and self.resource):
             raise InvalidPattern("a standing grant names an `actor`, an `operation` and a `resource`")
         if any("*" in part for part in (self.actor, self.operation, self.resource)):
             raise InvalidPattern("a standing grant takes no wildcards: name the actor, operation and resource")
-        places(self.arguments)
-        places(self.context)
+        object.__setattr__(self, "_arguments", places(self.arguments))
+        object.__setattr__(self, "_context", places(self.context))
         object.__setattr__(self, "operands", tuple(sorted(self.operands)))
 
     def admits(self, action: Action) -> bool:
@@ -53,8 +55,8 @@ class StandingPattern:
             and action.operation == self.operation
             and action.resource == self.resource
             and tuple(sorted(action.operands)) == self.operands
-            and covers(self.arguments, action.arguments)
-            and covers(self.context, action.context)
+            and covers(self._arguments, action.arguments)
+            and covers(self._context, action.context)
         )
 
     def limits(self) -> tuple[tuple[str, str], ...]:
@@ -119,13 +121,18 @@ class Signed:
     assurance: Assurance
 
     def encode(self) -> str:
-        return canonical({"pattern": self.pattern.to_json(), "assurance": self.assurance.value}).decode()
+        told = {"pattern": self.pattern.to_json(), "assurance": self.assurance.value, "version": 2}
+        return canonical(told).decode()
 
     @classmethod
     def decode(cls, text: str) -> Self:
         value = parse_object(text, what="stored pattern")
         pattern, assurance = value["pattern"], value["assurance"]
         assert isinstance(pattern, Mapping)
+        if "version" not in value:  # names were names then, whatever they began with
+            arguments = pattern["arguments"]
+            assert isinstance(arguments, Mapping)
+            pattern = {**pattern, "arguments": {name_of((name,)): bound for name, bound in arguments.items()}}
         assert isinstance(assurance, str)
         return cls(StandingPattern.from_json(pattern), Assurance(assurance))
 

@@ -64,6 +64,7 @@ class Directory:
         self._cache: dict[bytes, tuple[Session, int]] = {}
         self._roster = -1
         self._stale = True
+        self._changes = 0
         self._stop = store.listen(self._on_commit)
 
     def close(self) -> None:
@@ -136,18 +137,20 @@ class Directory:
         return session
 
     async def _refresh(self) -> None:
-        self._stale = False
-        try:
-            roster = await self._store.read(lambda tx: tx.versions.roster)
-        except BaseException:
-            self._stale = True
-            raise
+        """Nothing that is remembered counts before the answer is there, nor where something was committed meanwhile."""
+        before = self._changes
+        roster = await self._store.read(lambda tx: tx.versions.roster)
         if roster != self._roster:
             self._cache.clear()
             self._roster = roster
+        self._stale = self._changes != before
 
     def _on_commit(self, _news: News) -> None:
+        self._outdate()
+
+    def _outdate(self) -> None:
         self._stale = True
+        self._changes += 1
 
     async def _person(self, hashed: bytes) -> Session:
         session, now_ms = await self._store.read(lambda tx: (sessions.resolve(tx, hashed), tx.now_ms))
@@ -400,7 +403,7 @@ class Directory:
         try:
             return await self._store.write(operation)
         finally:
-            self._stale = True
+            self._outdate()
 
 
 def own_token(token: str) -> OwnToken:

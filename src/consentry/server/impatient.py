@@ -6,7 +6,8 @@ import asyncio
 import time
 from typing import ClassVar
 
-from consentry.doors.http.limits import SLOWEST
+from consentry.doors.http.ending import end
+from consentry.doors.http.limits import SLOWEST, USUAL
 from consentry.server.problems import MEDIA
 from consentry.server.settings import LimitSettings
 from consentry.server.strict_http import StrictHttp
@@ -32,6 +33,7 @@ class ImpatientHttp(StrictHttp):
     head_bytes: ClassVar[int]
     most: ClassVar[int]
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _awaits: str | None = _HEAD
     _since = _last = 0.0
     _received = 0
@@ -46,6 +48,7 @@ class ImpatientHttp(StrictHttp):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
+        self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -53,7 +56,10 @@ class ImpatientHttp(StrictHttp):
             return
         super().data_received(data)
         if self._awaits is None:  # the usual case: a whole request at once
-            if self._timer is not None:
+            if self._is_idle():  # bytes between requests, at which uvicorn has forgotten its own clock
+                self._await(_HEAD)
+                self._look_again(self.head_s)
+            elif self._timer is not None:
                 self._stop()
             return
         self._received += len(data)
@@ -62,6 +68,20 @@ class ImpatientHttp(StrictHttp):
             self._refuse(431, b"header_too_large", b"the head is too large: send less, or raise `limits.head`")
         elif self._timer is None:
             self._look_again(self.head_s if self._awaits == _HEAD else self.body_s)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(USUAL.reader_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if not self.transport.is_closing():
+            end(self.transport, USUAL.body_s)
 
     # What the parser has come to.
 
@@ -106,14 +126,21 @@ class ImpatientHttp(StrictHttp):
         if left > 0:
             self._look_again(left)
         elif self._awaits == _HEAD and not self._received:
-            self.transport.close()  # nothing was asked
+            end(self.transport, USUAL.body_s)  # nothing was asked
         else:
             self._refuse(408, b"too_slow", b"the %s came too slowly: send it faster" % self._awaits.encode())
 
+    def _is_idle(self) -> bool:
+        return self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete)
+
     def _is_our_turn(self) -> bool:
-        """Whether the caller cannot send: nothing is read, or it was not told yet to go on (RFC 9110, 10.1.1)."""
-        in_body = self._awaits == _BODY and self.cycle is not None
-        return self.flow.read_paused or (in_body and self.cycle.waiting_for_100_continue)
+        """Whether the caller need not send: nothing is read, an answer is still to come, or it was not told yet to go
+        on (RFC 9110, 10.1.1)."""
+        if self.flow.read_paused or self.cycle is None:
+            return self.flow.read_paused
+        if self._awaits == _HEAD:
+            return not self.cycle.response_complete
+        return bool(self.cycle.waiting_for_100_continue)
 
     def _refuse(self, status: int, code: bytes, detail: bytes) -> None:
         """Answer, where no answer has begun, and close. A handler that waits for the rest learns that it is gone."""
@@ -132,4 +159,4 @@ class ImpatientHttp(StrictHttp):
                 b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
                 % (status, title, MEDIA.encode(), len(body), body)
             )
-        self.transport.close()
+        end(self.transport, USUAL.body_s)

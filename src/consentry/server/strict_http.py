@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from consentry.doors.http.ending import end
+from consentry.doors.http.limits import USUAL
 from consentry.doors.http.wire import check_version
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Joined:
 
     def close(self) -> None:
         self.flush()
-        self._transport.close()
+        end(self._transport, USUAL.reader_s)
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()

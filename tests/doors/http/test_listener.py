@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from consentry.doors.http.answering import HELD
+from consentry.doors.http.ending import end
 from consentry.doors.http.errors import Ambiguous, TooSlow
 from consentry.doors.http.limits import USUAL, Limits
 from consentry.doors.http.listener import Listener
@@ -303,3 +304,48 @@ async def test_no_more_connections_than_allowed_are_open():
         assert (await reader.readuntil(b"GET / ")).startswith(b"HTTP/1.1 200 ")
         for _, one in [*held[1:], (reader, writer)]:
             one.close()
+
+
+async def test_whoever_takes_no_answers_does_not_stay(monkeypatch):
+    """Less than stops the writing may lie there, of many answers: the connection ends all the same."""
+    monkeypatch.setattr("consentry.doors.http.taking.IDLE_S", 0.2)
+
+    async def small(exchange):
+        await exchange.start(200, [("content-length", "1000")])
+        await exchange.write(bytes(1000))
+        await exchange.end()
+
+    async with listening(small, Limits(reader_s=60)) as listener:
+        with socket.socket() as idle:
+            idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            idle.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(idle, ("127.0.0.1", listener.port))
+            for _ in range(100):
+                with contextlib.suppress(BlockingIOError):
+                    idle.send((b"GET / HTTP/1.1\r\n" + HOST + b"\r\n") * 100)
+                await asyncio.sleep(0.005)
+            (connection,) = listener._open
+            async with asyncio.timeout(20):
+                while listener._open:
+                    connection.can_write.set()  # as where the system's buffers hold what they are given
+                    await asyncio.sleep(0.02)
+
+
+async def test_an_end_waits_for_a_reader_and_not_for_ever():
+    """`close` waits until all is taken, which may be never."""
+    made: list[asyncio.Transport] = []
+
+    class Much(asyncio.Protocol):
+        def connection_made(self, transport):
+            made.append(transport)
+            transport.write(bytes(64 << 20))
+            end(transport, 0.3)
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Much, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            async with asyncio.timeout(20):
+                while not made or made[0].get_write_buffer_size():
+                    await asyncio.sleep(0.02)

@@ -14,7 +14,7 @@ class Limits:
 
     `head_s`: until the first request, or the rest of a head, is there. `body_s`: how long a body may be waited for,
     beside the time that its length takes. `reader_s`: how long an answer may lie there before more of it is taken.
-    `connections`: how many may be open at once, those that were upgraded aside.
+    `connections`: how many may be open at once.
     """
 
     head_s: float = 10.0

@@ -44,11 +44,14 @@ class Listener:
         """Raises `OSError` where the address cannot be had."""
         buffer = memoryview(bytearray(READ_SIZE))  # one for all: nothing stays in there
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: CallerConnection(buffer, self._handle, self._upgrades.take, self._open, self._limits),
+            lambda: CallerConnection(
+                buffer, self._handle, self._upgrades.take, self._open, self._upgrades.count, self._limits
+            ),
             self._host,
             self._port,
             backlog=1024,
             ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else self._limits.head_s,
         )
 
     async def close(self) -> None:

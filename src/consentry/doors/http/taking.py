@@ -12,6 +12,7 @@ from typing import cast
 import httptools
 
 from consentry.doors.http.answering import ListenerExchange
+from consentry.doors.http.ending import end
 from consentry.doors.http.exchange import CallerLeft, Exchange
 from consentry.doors.http.limits import Limits
 from consentry.doors.http.wire import check_version
@@ -40,15 +41,25 @@ _TOO_MANY = _answer("503 Service Unavailable")
 
 
 class CallerConnection(asyncio.BufferedProtocol):
-    """What came on a connection, request by request. `every` holds the open ones of a listener."""
+    """What came on a connection, request by request. `every` holds the open ones of a listener.
+
+    `others` says how many more it has, which were handed over.
+    """
 
     def __init__(
-        self, buffer: memoryview, handle: Handle, hand_over: HandOver, every: set[CallerConnection], limits: Limits
+        self,
+        buffer: memoryview,
+        handle: Handle,
+        hand_over: HandOver,
+        every: set[CallerConnection],
+        others: Callable[[], int],
+        limits: Limits,
     ) -> None:
         self._buffer = buffer
         self._handle = handle
         self._hand_over = hand_over
         self._every = every
+        self._others = others
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
@@ -74,12 +85,12 @@ class CallerConnection(asyncio.BufferedProtocol):
         self._every.add(self)
         self._allowed_s = self._limits.head_s
         self._timer = self._loop.call_later(self._allowed_s, self._look_at_clock)
-        if (over := len(self._every) - self._limits.connections) > 0:
+        if (over := len(self._every) + self._others() - self._limits.connections) > 0:
             if over == 1:  # the first; a flood must not fill the log as well
                 log.warning("too_many_connections")
             self._broken = True
             self.transport.write(_TOO_MANY)
-            self.transport.close()
+            end(self.transport, LINGER_S)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
@@ -195,14 +206,23 @@ class CallerConnection(asyncio.BufferedProtocol):
         RFC 9112, section 9.6. What still comes is dropped.
         """
         self._broken = True
+        self._waiting.clear()
+        self._timer.cancel()
         if self.transport.is_closing() or not self.transport.can_write_eof():
-            self.transport.close()
+            end(self.transport, self._limits.reader_s)
             return
         self.transport.write_eof()
-        self._waiting.clear()
         self.resume()
-        self._timer.cancel()
-        self._timer = self._loop.call_later(LINGER_S, self.transport.abort)
+        self._left_at = self._loop.time()
+        self._timer = self._loop.call_later(LINGER_S, self._linger)
+
+    def _linger(self) -> None:
+        """Go, once what was answered is taken, or nobody takes it."""
+        taken = not self.transport.get_write_buffer_size()
+        if taken or self._loop.time() - self._left_at >= self._limits.reader_s:
+            self.transport.abort()
+        else:
+            self._timer = self._loop.call_later(LINGER_S, self._linger)
 
     def pause(self) -> None:
         """Read no more for now: somebody has to take what came first."""
@@ -268,5 +288,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         elif self._in_head:
             self.transport.write(_TOO_SLOW)
             self._leave()
+        elif self.transport.get_write_buffer_size():
+            self.transport.abort()  # it is idle for so long, and did not take what it asked for
         else:
             self.transport.close()

@@ -125,6 +125,10 @@ class Upgrades:
         protocol.connection_made(transport)
         protocol.data_received(data)
 
+    def count(self) -> int:
+        """How many connections are open."""
+        return len(self._server.connections)
+
     async def close(self, grace_s: float) -> None:
         self._server.pre_shutdown()
         await self._server.shutdown(grace_s)
