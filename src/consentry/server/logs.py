@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TextIO
 
 import orjson
 
@@ -47,9 +49,18 @@ class TextFormatter(logging.Formatter):
         return f"{record.levelname.lower():7} {record.getMessage()} {fields}{where}".rstrip()
 
 
+class Handler(logging.StreamHandler[TextIO]):
+    """Writes to a stream, and quotes nothing where that fails."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """The standard library would print the errors under way, with what their messages hold."""
+        with suppress(OSError, ValueError):
+            self.stream.write('{"level":"error","event":"log_line_lost"}\n')
+
+
 def set_up(settings: LogSettings) -> None:
     """Send the package's and the server's log to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Handler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
     for name in ("consentry", "uvicorn.error"):
         logger = logging.getLogger(name)

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 PHONE = (390, 844)
 WIDE = (1440, 900)
 LEAST_MS = 1_500
+_SIGHT = "Document.prototype.__defineGetter__('visibilityState', () => window.sight()); window.sight"
 
 
 async def _armed(page) -> None:
@@ -119,6 +120,7 @@ async def test_d8_nothing_that_decides_has_focus_and_no_key_decides(site, window
 async def test_d8_a_click_at_once_decides_nothing(site, window) -> None:
     """Opening by Enter, with Enter held down or a click that comes too soon, finds no button that works."""
     page = await (await window("ben")).open("/")
+    await page.evaluate(f"{_SIGHT} = () => 'hidden'")  # however slow this is: time counts in sight only
     await page.keyboard.press("j")
     await page.keyboard.down("Enter")
     await page.wait_for_selector("button[value=approve]")
@@ -130,6 +132,7 @@ async def test_d8_a_click_at_once_decides_nothing(site, window) -> None:
     await page.keyboard.press("Enter")
     await page.wait_for_timeout(200)
     assert await _state(site, site.ids["export"]) is RequestState.PENDING
+    await page.evaluate(f"{_SIGHT} = () => 'visible'")
     await _armed(page)
     await page.click("button[value=deny]")
     await page.wait_for_selector(".result >> text=Denied")
