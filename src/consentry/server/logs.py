@@ -52,7 +52,7 @@ class TextFormatter(logging.Formatter):
 class Handler(logging.StreamHandler[TextIO]):
     """Writes to a stream, and quotes nothing where that fails."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+    def handleError(self, record: logging.LogRecord) -> None:
         """The standard library would print the errors under way, with what their messages hold."""
         with suppress(OSError, ValueError):
             self.stream.write('{"level":"error","event":"log_line_lost"}\n')
