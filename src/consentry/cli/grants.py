@@ -162,7 +162,8 @@ def _bound(text: str) -> tuple[str, Json]:
     name, _, rest = text.partition("=")
     kind, colon, value = rest.partition(":")
     if not name or not colon or kind not in BOUNDS:
-        raise InvalidInput(f"a bound must read NAME=BOUND:VALUE, where BOUND is one of `{'`, `'.join(BOUNDS)}`")
+        kinds = "`, `".join(BOUNDS)
+        raise InvalidInput(f"the bound of `{name[:40]}` must read NAME=BOUND:VALUE, where BOUND is one of `{kinds}`")
     try:
         return name, {kind: value if kind == "prefix" else parse(value, what=name)}
     except InvalidInput:

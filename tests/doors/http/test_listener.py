@@ -349,3 +349,23 @@ async def test_an_end_waits_for_a_reader_and_not_for_ever():
             async with asyncio.timeout(20):
                 while not made or made[0].get_write_buffer_size():
                     await asyncio.sleep(0.02)
+
+
+async def test_who_asks_for_a_websocket_counts_among_the_open():
+    begun = asyncio.Event()
+
+    async def hold(exchange):
+        begun.set()
+        await asyncio.Event().wait()
+
+    upgrade = b"connection: upgrade\r\nupgrade: websocket\r\n"
+    upgrade += b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    async with listening(hold, Limits(connections=1)) as listener:
+        _, first = await asyncio.open_connection("127.0.0.1", listener.port)
+        first.write(b"GET / HTTP/1.1\r\n" + HOST + upgrade + b"\r\n")
+        await asyncio.wait_for(begun.wait(), 10)
+        assert not listener._open
+        reader, second = await asyncio.open_connection("127.0.0.1", listener.port)
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 503 ")
+        first.close()
+        second.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import ipaddress
 import ssl
@@ -16,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from consentry.doors.errors import UpstreamDown
 from consentry.doors.http.client import Client
 from consentry.doors.http.config import Upstream
+from consentry.doors.http.limits import Limits
 from consentry.doors.http.listener import Listener
 
 BODY = b"x" * 300_000
@@ -92,3 +94,18 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(certificate, loop_fact
 @pytest.fixture(params=["asyncio", "uvloop"])
 def loop_factory(request):
     return pytest.importorskip("uvloop").new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+
+async def test_whoever_begins_no_handshake_is_closed(certificate):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    listener = Listener(answer, "127.0.0.1", 0, context, Limits(head_s=0.3))
+    await listener.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    try:
+        async with asyncio.timeout(20):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+    finally:
+        writer.close()
+        await listener.close()
